@@ -1,0 +1,1 @@
+"""Descent: a laboratory for the optimization theory of neural networks."""

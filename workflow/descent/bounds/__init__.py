@@ -1,0 +1,1 @@
+"""Convergence bounds and the checks of their hypotheses."""

@@ -1,0 +1,1 @@
+"""Training dynamics: the discrete iterations and flows, with their fast kernels."""

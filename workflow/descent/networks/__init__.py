@@ -1,0 +1,1 @@
+"""Network maps with gradients in closed form."""

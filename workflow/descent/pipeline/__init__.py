@@ -1,0 +1,1 @@
+"""The machinery that runs stages once: settings, fingerprints, store, provenance."""

@@ -1,0 +1,1 @@
+"""Assembly of the report from values, figures and the ledger."""
