@@ -1,0 +1,55 @@
+# The two commands are `make report` and `make test`; README.md says what comes out of them.
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+
+# A user's own Python settings must reach neither the tools nor the stages.
+unexport PYTHONPATH PYTHONHOME
+
+# $(call within,FOLDER) runs what follows with the programs of that environment first.
+within = PATH="$$PWD/$(1)/bin:$$PATH"
+
+.PHONY: help report preview verify test lint benchmark lock clean environment
+
+help:
+	@echo "make report      the whole laboratory at full size: results/report/report.html, .tex and .pdf"
+	@echo "make preview     the same at small sizes, in at most 3 minutes"
+	@echo "make verify      prove that nothing shown is stale"
+	@echo "make test        the test suite"
+	@echo "make lint        style checks"
+	@echo "make benchmark   measured against PyTorch and JAX: benchmarks/RESULTS.md"
+	@echo "make lock        compile envs/*.txt anew from pyproject.toml"
+	@echo "make clean       remove results and environments; the store .descent stays"
+	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON)"
+
+environment:
+	@envs/create "$(PYTHON)" .venv envs/run.txt
+
+report: environment
+	@$(call within,.venv) snakemake report --cores $(CORES)
+
+preview: environment
+	@$(call within,.venv) snakemake report --cores $(CORES) --configfile preview.yaml
+
+verify: environment
+	@$(call within,.venv) snakemake verify --cores $(CORES)
+
+test:
+	@envs/create "$(PYTHON)" .venv-test envs/test.txt
+	@$(call within,.venv-test) python -m pytest --numprocesses $(CORES) $(PYTEST_ARGUMENTS)
+
+lint:
+	@envs/create "$(PYTHON)" .venv-test envs/test.txt
+	@$(call within,.venv-test) ruff check .
+
+benchmark:
+	@envs/create "$(PYTHON)" .venv-peers envs/peers.txt
+	@$(call within,.venv-peers) python benchmarks/run.py
+
+lock:
+	@envs/create "$(PYTHON)" .venv-test envs/test.txt
+	@$(call within,.venv-test) python -m pip install --quiet --disable-pip-version-check "pip-tools>=7.6"
+	@$(call within,.venv-test) envs/lock
+
+clean:
+	rm -rf results .snakemake .venv .venv-test .venv-peers
