@@ -35,6 +35,10 @@ class Stage:
     memory_mb: int = 500
     megabytes: float = 0.1
 
+    def __post_init__(self) -> None:
+        # Plain JSON values only, so that the settings compare equal with those of a record.
+        object.__setattr__(self, "settings", json.loads(canonical_json(self.settings)))
+
     @property
     def input_paths(self) -> list[str]:
         """All input paths, in the order of the inputs' names as given."""

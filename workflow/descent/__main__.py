@@ -1,0 +1,98 @@
+"""`python -m descent`: run one stage by hand, or ask about the whole laboratory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+
+def _pairs(items: list[str]) -> dict[str, str | tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for item in items:
+        name, equals, path = item.partition("=")
+        if not equals or not path:
+            raise SystemExit(f"descent: {item!r}: must be name=path")
+        found.setdefault(name, []).append(path)
+    return {name: tuple(paths) for name, paths in found.items()}
+
+
+def _stage_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m descent", description=__doc__)
+    parser.add_argument("stage", help="the operation's name (or `verify`, `schema`)")
+    parser.add_argument("--entry", required=True, help="module:function that computes it")
+    parser.add_argument("--settings", required=True, help="all that the stage reads, as JSON")
+    parser.add_argument("--replicates", default="[]", help="replicates to compute, as a JSON list")
+    parser.add_argument("--tools", nargs="*", default=[], help="native tools whose versions count")
+    parser.add_argument("--input", nargs="*", default=[], metavar="NAME=PATH")
+    parser.add_argument("--inputs", nargs="*", default=[], metavar="NAME=PATH", help="inputs that are lists")
+    parser.add_argument("--output", nargs="+", required=True, metavar="NAME=PATH")
+    parser.add_argument("--recipe", help="refuse to run unless code, settings and inputs have this recipe")
+    parser.add_argument("--store", help="folder or URL of the store")
+    parser.add_argument("--exact", action="store_true", help="reuse only results of the same CPU type")
+    parser.add_argument("--log", type=Path)
+    return parser
+
+
+def _verify_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m descent verify", description="Prove that nothing shown is stale.")
+    parser.add_argument("--configfile", nargs="+", default=["config.yaml"])
+    return parser
+
+
+def _run_stage(arguments: argparse.Namespace) -> None:
+    from descent.pipeline.runner import Run
+    from descent.pipeline.stage import Stage
+    from descent.pipeline.store import open_store
+
+    single = {name: paths[0] for name, paths in _pairs(arguments.input).items()}
+    stage = Stage(
+        rule=arguments.stage,
+        entry=arguments.entry,
+        settings=json.loads(arguments.settings),
+        inputs={**single, **_pairs(arguments.inputs)},
+        outputs={name: paths[0] for name, paths in _pairs(arguments.output).items()},
+        replicates=tuple(json.loads(arguments.replicates)),
+        tools=tuple(arguments.tools),
+    )
+    # Otherwise a stopped run would not get to remove its partial files.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    Run(stage, open_store(arguments.store), arguments.recipe, arguments.log, arguments.exact).execute()
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from descent.pipeline import settings
+    from descent.pipeline.plan import Plan
+    from descent.pipeline.staleness import verify
+
+    faults = verify(Plan(settings.read(arguments.configfile)))
+    if faults:
+        raise ValueError("\n".join(f"{path}: {reason}" for path, reason in faults.items()))
+    print("descent: verified: every output of the report comes from the current code, settings and inputs")
+
+
+def _dispatch(words: list[str]) -> None:
+    if words[:1] == ["verify"]:
+        _verify(_verify_parser().parse_args(words[1:]))
+    elif words[:1] == ["schema"]:
+        from descent.pipeline.settings import schema
+
+        print(schema(), end="")
+    else:
+        _run_stage(_stage_parser().parse_args(words))
+
+
+def main() -> None:
+    """Dispatch the command line; a fault is one line on standard error and exit status 1."""
+    try:
+        _dispatch(sys.argv[1:])
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise SystemExit(f"descent: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

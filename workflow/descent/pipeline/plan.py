@@ -1,0 +1,189 @@
+"""The whole laboratory as stages: what the configuration asks for, by output path."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from descent.pipeline import discovery, settings
+from descent.pipeline.fingerprint import Fingerprints
+from descent.pipeline.recipes import Identity, by_name
+from descent.pipeline.sidecar import file_digest
+from descent.pipeline.stage import Stage, canonical_json
+from descent.pipeline.study import StudyPlan
+
+REPORT = ("results/report/report.html", "results/report/report.tex", "results/report/report.pdf")
+VERDICT = "results/report/verdict.txt"
+
+
+class Plan:
+    """Stages of a configuration with their recipes; raises ConfigError when the configuration is wrong."""
+
+    def __init__(self, config: Mapping[str, Any]):
+        self.laboratory = settings.validate(config)
+        self._fingerprints = Fingerprints()
+        self._recipes: dict[str, str] = {}
+        self._identities: dict[tuple, Identity] = {}
+        # The report's order is the order of the blocks as written, which the model does not keep.
+        self._studies = [name for name in config["studies"] if getattr(self.laboratory.studies, name) is not None]
+        self.stages: list[Stage] = list(self._data_stages())
+        data = {stage.rule: stage.outputs["table"] for stage in self.stages}
+        plans = [self._study(name, data) for name in self._studies]
+        for plan in plans:
+            self.stages.extend(plan.stages)
+        self._by_path = {path: stage for stage in self.stages for path in stage.outputs.values()}
+        self._add(self._report_stages(plans))
+
+    def _add(self, stages: Iterable[Stage]) -> None:
+        for stage in stages:
+            self.stages.append(stage)
+            self._by_path.update(dict.fromkeys(stage.outputs.values(), stage))
+
+    def _data_stages(self) -> Iterable[Stage]:
+        for name in type(self.laboratory.data).model_fields:
+            block = getattr(self.laboratory.data, name)
+            if block is not None:
+                yield discovery.load("data", name).stage(block, self.laboratory.master_seed)
+
+    def _study(self, name: str, data: Mapping[str, str]) -> StudyPlan:
+        plan = StudyPlan(name, self.laboratory.master_seed, self.laboratory.preview, data)
+        try:
+            discovery.load("studies", name).plan(plan, getattr(self.laboratory.studies, name))
+        except ValueError as error:
+            raise settings.ConfigError(f"config: studies.{name}: {error}") from None
+        return plan
+
+    def _report_stages(self, plans: list[StudyPlan]) -> list[Stage]:
+        from descent.report.stages import stages
+
+        by_rule = {
+            rule: {plan.name: [dict(stage.outputs) for stage in plan.stages if stage.rule == rule] for plan in plans}
+            for rule in ("claims", "values", "figure")
+        }
+        return stages(
+            title=self.laboratory.report.title,
+            sections=self._studies,
+            study_settings={name: getattr(self.laboratory.studies, name).model_dump("json") for name in self._studies},
+            engine=self.engine,
+            preview=self.laboratory.preview,
+            claims={name: outputs[0]["claims"] for name, outputs in by_rule["claims"].items() if outputs},
+            values={name: outputs[0]["values"] for name, outputs in by_rule["values"].items() if outputs},
+            figures=by_rule["figure"],
+            provenance=self._provenance(),
+        )
+
+    def _provenance(self) -> list[dict[str, Any]]:
+        rows: dict[tuple[str, str], dict[str, Any]] = {}
+        for stage in self.stages:
+            identity = self.identity(stage)
+            row = {"stage": stage.rule, "entry": stage.entry, "code": identity.code, "versions": identity.versions}
+            rows.setdefault((stage.rule, stage.entry), {**row, "count": 0})["count"] += 1
+        return list(rows.values())
+
+    @property
+    def engine(self) -> str:
+        """What makes the PDF: the configured engine, or for `auto` latex where it is installed, else typst."""
+        chosen = self.laboratory.report.engine
+        if chosen != "auto":
+            return chosen
+        return "latex" if shutil.which("latexmk") and shutil.which("pdflatex") else "typst"
+
+    def stage(self, path: str) -> Stage:
+        """The stage that makes `path`; raises KeyError with a line that says what there is instead."""
+        if path not in self._by_path:
+            raise KeyError(f"{path}: nothing in the configuration makes this file{self._near(path)}")
+        return self._by_path[path]
+
+    def _near(self, path: str) -> str:
+        import difflib
+
+        near = difflib.get_close_matches(path, self._by_path, n=3, cutoff=0.6)
+        return f" (near: {', '.join(near)})" if near else f" (studies: {', '.join(self._studies)})"
+
+    def producer(self, path: str) -> Stage | None:
+        """The stage that makes `path`; None for a source file."""
+        return self._by_path.get(path)
+
+    def identity(self, stage: Stage) -> Identity:
+        """Code, versions and settings of a stage."""
+        label = (stage.entry, stage.tools, canonical_json(stage.settings), tuple(stage.outputs))
+        if label not in self._identities:
+            self._identities[label] = Identity(stage, self._fingerprints, self.laboratory.store.exact)
+        return self._identities[label]
+
+    def recipe(self, path: str) -> str:
+        """Expected recipe of an output, or the digest of a source file; ConfigError when that is missing."""
+        if path not in self._recipes:
+            stage = self.producer(path)
+            self._recipes[path] = self._source_digest(path) if stage is None else self._recipe(stage)
+        return self._recipes[path]
+
+    def _recipe(self, stage: Stage) -> str:
+        return self.identity(stage).digest(by_name(stage, self.recipe), stage.replicates)
+
+    def _source_digest(self, path: str) -> str:
+        try:
+            return file_digest(Path(path))
+        except OSError as error:
+            raise settings.ConfigError(f"{path}: cannot read this source file ({error.strerror})") from None
+
+    def upstream(self, targets: Iterable[str]) -> list[Stage]:
+        """The stages that make `targets` (paths, or names of operations), producers before their readers."""
+        ordered: dict[int, Stage] = {}
+        for target in targets:
+            roots = [self._by_path[target]] if target in self._by_path else self._named(target)
+            for stage in roots:
+                self._visit(stage, ordered)
+        return list(ordered.values())
+
+    def _named(self, target: str) -> list[Stage]:
+        named = [stage for stage in self.stages if stage.rule == target]
+        return named or [self._by_path[path] for path in (*REPORT, VERDICT)]
+
+    def _visit(self, stage: Stage, ordered: dict[int, Stage]) -> None:
+        if id(stage) in ordered:
+            return
+        for path in stage.input_paths:
+            producer = self.producer(path)
+            if producer is not None:
+                self._visit(producer, ordered)
+        ordered[id(stage)] = stage
+
+    @cached_property
+    def remaining_seconds(self) -> dict[str, float]:
+        """For each output, the longest chain of estimated seconds from its stage's start to the report's end."""
+        readers: dict[int, float] = {}
+        chain: dict[str, float] = {}
+        for stage in reversed(self.upstream(["report"])):
+            total = stage.seconds + readers.get(id(stage), 0.0)
+            chain.update(dict.fromkeys(stage.outputs.values(), total))
+            for path in stage.input_paths:
+                producer = self.producer(path)
+                if producer is not None:
+                    readers[id(producer)] = max(readers.get(id(producer), 0.0), total)
+        return chain
+
+    def command(self, stage: Stage, log: str = "") -> str:
+        """Arguments of `python -m descent` that run this stage, quoted for a shell."""
+        words = [stage.rule, "--entry", stage.entry, "--settings", canonical_json(stage.settings)]
+        if stage.replicates:
+            words += ["--replicates", canonical_json(list(stage.replicates))]
+        if stage.tools:
+            words += ["--tools", *stage.tools]
+        single = [f"{name}={paths}" for name, paths in stage.inputs.items() if isinstance(paths, str)]
+        several = [
+            f"{name}={path}" for name, paths in stage.inputs.items() if not isinstance(paths, str) for path in paths
+        ]
+        words += ["--input", *single] if single else []
+        words += ["--inputs", *several] if several else []
+        words += ["--output", *(f"{name}={path}" for name, path in stage.outputs.items())]
+        words += ["--recipe", self.recipe(next(iter(stage.outputs.values())))]
+        store = self.laboratory.store
+        words += ["--store", store.path] if store.path else []
+        words += ["--exact"] if store.exact else []
+        words += ["--log", log] if log else []
+        return shlex.join(words)

@@ -1,0 +1,236 @@
+"""Running one stage: from the store when its key is there, otherwise in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from descent.pipeline.environment import stage_environment
+from descent.pipeline.fingerprint import Fingerprints, FingerprintError
+from descent.pipeline.recipes import Identity, by_name
+from descent.pipeline.sidecar import file_digest, file_state, read_sidecar, recorded_digest, write_sidecar
+from descent.pipeline.stage import Stage
+from descent.pipeline.store import Store
+from descent.pipeline.versions import cpu
+
+
+class StageError(RuntimeError):
+    """A stage that could not be run; the message is one line for the user."""
+
+
+@dataclass
+class Inputs:
+    """Digests and recipes of a stage's inputs, and the files' states when they were read."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    recipes: dict[str, str] = field(default_factory=dict)
+    states: dict[str, list[int]] = field(default_factory=dict)
+
+
+def read_inputs(stage: Stage) -> Inputs:
+    """Digest every input and check it against its producer's record; raises StageError naming a bad file."""
+    inputs = Inputs()
+    for path in dict.fromkeys(stage.input_paths):
+        file = Path(path)
+        try:
+            inputs.states[path] = file_state(file)
+            record = read_sidecar(file)
+            inputs.digests[path] = file_digest(file) if record is None else recorded_digest(file, record)
+        except OSError as error:
+            raise StageError(f"{path}: cannot read this input ({error.strerror})") from None
+        if record is None and path.startswith("results/"):
+            raise StageError(f"{path}: has no record of what made it; run the workflow again to remake it")
+        if record is not None and record["digest"] != inputs.digests[path]:
+            raise StageError(f"{path}: was changed since it was made; run the workflow again to remake it")
+        inputs.recipes[path] = inputs.digests[path] if record is None else record["recipe"]
+    return inputs
+
+
+class Run:
+    """One run of a stage; `recipe` is the one that the workflow expects (None: any)."""
+
+    def __init__(self, stage: Stage, store: Store | None, recipe: str | None, log: Path | None, exact: bool):
+        self.stage, self.store, self.log, self.exact = stage, store, log, exact
+        self.inputs = read_inputs(stage)
+        self.identity = self._identity()
+        self.recipe = self._digest(self.inputs.recipes, stage.replicates)
+        self.key = self._digest(self.inputs.digests, stage.replicates)
+        if recipe not in (None, self.recipe):
+            raise StageError(f"{stage.rule}: code or inputs changed since the workflow started; run it again")
+        self.scratch = self._scratch()
+        self.began = time.perf_counter()
+
+    def _identity(self) -> Identity:
+        try:
+            return Identity(self.stage, Fingerprints(), self.exact)
+        except FingerprintError as error:
+            raise StageError(str(error)) from None
+
+    def _digest(self, by_path: dict[str, str], replicates) -> str:
+        return self.identity.digest(by_name(self.stage, by_path.__getitem__), replicates)
+
+    def _scratch(self) -> Path:
+        folder = Path(next(iter(self.stage.outputs.values()))).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(folder)
+        scratch = folder / f".partial-{socket.gethostname()}-{os.getpid()}"
+        scratch.mkdir()
+        return scratch
+
+    def execute(self) -> bool:
+        """Make the outputs; True when they came from the store. Leaves no partial file behind."""
+        try:
+            files = {name: self.scratch / name for name in self.stage.outputs}
+            record = self._fetch(self.key, files)
+            from_store = record is not None
+            if record is None:
+                record = self._compute(files)
+                self._store(self.key, files, record)
+            self._publish(files, record, from_store)
+            return from_store
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _fetch(self, key: str, files: dict[str, Path]) -> dict[str, Any] | None:
+        return self.store.fetch(key, files) if self.store else None
+
+    def _store(self, key: str, files: dict[str, Path], record: dict[str, Any]) -> None:
+        if self.store is None:
+            return
+        try:
+            self.store.put(key, files, record)
+        except OSError as error:
+            # The outputs themselves are whole; only their reuse is lost.
+            print(f"descent: warning: the store cannot be written ({error})", file=sys.stderr)
+
+    def _compute(self, files: dict[str, Path]) -> dict[str, Any]:
+        parts = [self._part(replicate) for replicate in self.stage.replicates]
+        job = {
+            "entry": self.stage.entry,
+            "settings": self.stage.settings,
+            "inputs": self.stage.inputs,
+            "outputs": {name: str(path) for name, path in files.items()},
+            "parts": parts,
+        }
+        usage = self._work(job, {part["replicate"]: part for part in parts})
+        self._check_unchanged()
+        missing = [name for name, path in files.items() if not path.exists()]
+        if missing:
+            raise StageError(f"{self.stage.rule}: {self.stage.entry} did not write {', '.join(missing)}")
+        return usage
+
+    def _part(self, replicate: int) -> dict[str, Any]:
+        outputs = {name: self.scratch / f"{name}.{replicate}" for name in self.stage.outputs}
+        found = self._fetch(self._digest(self.inputs.digests, [replicate]), outputs)
+        return {
+            "replicate": replicate,
+            "missing": found is None,
+            "outputs": {name: str(path) for name, path in outputs.items()},
+        }
+
+    def _work(self, job: dict[str, Any], parts: dict[int, dict]) -> dict[str, Any]:
+        status, status_write = os.pipe()
+        environment = stage_environment(self.identity.code)
+        with _log_file(self.log) as log, _child(log, status_write, environment) as process, open(status) as finished:
+            os.close(status_write)
+            process.stdin.write(json.dumps({**job, "status": status_write}).encode())
+            process.stdin.close()
+            for line in finished:
+                self._keep_replicate(parts[int(line)])
+            _, code, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(code)
+        if process.returncode:
+            raise StageError(self._failure(process.returncode))
+        return {
+            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+            "peak_memory_mb": round(usage.ru_maxrss / 1024, 1),
+            "wall_seconds": round(time.perf_counter() - self.began, 3),
+            "cpu": cpu(),
+        }
+
+    def _keep_replicate(self, part: dict[str, Any]) -> None:
+        with contextlib.suppress(StageError):
+            self._check_unchanged()
+            files = {name: Path(path) for name, path in part["outputs"].items()}
+            self._store(self._digest(self.inputs.digests, [part["replicate"]]), files, {"cpu": cpu()})
+
+    def _failure(self, code: int) -> str:
+        if code < 0:
+            return f"{self.stage.rule}: the computation was killed by {signal.Signals(-code).name}"
+        last = "no message"
+        if self.log is not None and self.log.exists():
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+            last = lines[-1] if lines else last
+        return f"{self.stage.rule}: {last}" + (f" (log: {self.log})" if self.log else "")
+
+    def _check_unchanged(self) -> None:
+        # Results of code or inputs that changed meanwhile belong to neither version.
+        if self._identity().code != self.identity.code:
+            raise StageError(f"{self.stage.rule}: the code changed while the stage ran; run it again")
+        for path, state in self.inputs.states.items():
+            if file_state(Path(path)) != state and file_digest(Path(path)) != self.inputs.digests[path]:
+                raise StageError(f"{path}: changed while the stage ran; run it again")
+
+    def _publish(self, files: dict[str, Path], usage: dict[str, Any], from_store: bool) -> None:
+        digests = {name: file_digest(path) for name, path in files.items()}
+        record = {
+            **{name: usage.get(name) for name in ("cpu_seconds", "peak_memory_mb", "wall_seconds", "cpu")},
+            "rule": self.stage.rule,
+            "entry": self.stage.entry,
+            "key": self.key,
+            "recipe": self.recipe,
+            "settings": dict(self.stage.settings),
+            "replicates": list(self.stage.replicates),
+            "code": self.identity.code,
+            "parts": self.identity.parts,
+            "versions": self.identity.versions,
+            "inputs": self.inputs.digests,
+            "outputs": {path: digests[name] for name, path in self.stage.outputs.items()},
+            "threads": 1,
+            "from_store": from_store,
+        }
+        for name, path in self.stage.outputs.items():
+            os.replace(files[name], path)
+        for name, path in self.stage.outputs.items():
+            write_sidecar(Path(path), {**record, "digest": digests[name]})
+
+
+def _remove_leftovers(folder: Path) -> None:
+    host = socket.gethostname()
+    for leftover in folder.glob(f".partial-{host}-*"):
+        if not Path(f"/proc/{leftover.name.rpartition('-')[2]}").exists():
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _log_file(path: Path | None):
+    if path is None:
+        yield sys.stderr
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as log:
+        yield log
+
+
+@contextlib.contextmanager
+def _child(log, status_write: int, environment: dict[str, str]):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "descent.pipeline.worker"],
+        stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[status_write], env=environment,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.wait()

@@ -1,0 +1,54 @@
+"""One run of the workflow: what it says before it starts and does when it has finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from descent.pipeline.plan import REPORT, Plan
+from descent.pipeline.sidecar import read_sidecar
+from descent.pipeline.staleness import estimate, stale_outputs
+from descent.pipeline.store import open_store
+
+
+class Session:
+    """The stale outputs among `targets`, found without changing anything on disk."""
+
+    def __init__(self, plan: Plan, targets: Iterable[str]):
+        self.plan, self.targets = plan, sorted(targets)
+        self.stale = stale_outputs(plan, self.targets)
+
+    def announcement(self, cores: int, reasons: bool) -> list[str]:
+        """How many stages will run and an estimate of time and disk; with `reasons`, also why."""
+        if not self.stale:
+            return []
+        count, seconds, megabytes = estimate(self.plan, self.stale, self.targets)
+        minutes = seconds / cores / 60
+        lines = [f"descent: {path}: {reason}" for path, reason in self.stale.items()] if reasons else []
+        return lines + [
+            f"descent: {count} of {len(self.plan.upstream(self.targets))} stages are to run, "
+            f"at most about {max(minutes, 0.1):.1f} min on {cores} core(s) and {megabytes:.0f} MB of disk; "
+            "what the store has takes a moment each"
+        ]
+
+    def finish(self) -> None:
+        """Write the page of times, keep the store within its limit, and say where the report is."""
+        self._evict()
+        if not all(Path(path).exists() for path in REPORT) or self.stale_now():
+            return
+        from descent.report.facts import write_facts
+
+        write_facts(Path("results"), Path(REPORT[0]).with_name("run.html"))
+        for path in REPORT:
+            print(f"report: {path}")
+
+    def stale_now(self) -> bool:
+        """Whether the report on disk is stale."""
+        return bool(stale_outputs(self.plan, ["report"]))
+
+    def _evict(self) -> None:
+        store = open_store(self.plan.laboratory.store.path)
+        if store is not None:
+            records = [read_sidecar(Path(path)) for stage in self.plan.stages for path in stage.outputs.values()]
+            keep = {record["key"] for record in records if record is not None}
+            store.evict(self.plan.laboratory.store.limit_gib * 2**30, keep)

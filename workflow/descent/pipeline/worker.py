@@ -1,0 +1,48 @@
+"""The process in which a stage computes: one entry, its settings and paths, and nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Run the job given as JSON on standard input; a line on descriptor `status` for each finished replicate."""
+    # A killed runner must not leave its stage computing on.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    from descent.pipeline.discovery import load_entry
+
+    job = json.loads(sys.stdin.read())
+    function = load_entry(job["entry"])
+    inputs = {name: _paths(value) for name, value in job["inputs"].items()}
+    if not job["parts"]:
+        function(job["settings"], inputs, {name: Path(path) for name, path in job["outputs"].items()})
+        return
+    for part in job["parts"]:
+        if part["missing"]:
+            outputs = {name: Path(path) for name, path in part["outputs"].items()}
+            function(job["settings"], inputs, outputs, part["replicate"])
+            os.write(job["status"], f"{part['replicate']}\n".encode())
+    _join(job)
+
+
+def _paths(value: Any) -> Any:
+    return [Path(path) for path in value] if isinstance(value, list) else Path(value)
+
+
+def _join(job: dict) -> None:
+    from descent.pipeline.tables import join_tables
+
+    for name, path in job["outputs"].items():
+        join_tables([Path(part["outputs"][name]) for part in job["parts"]], Path(path))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+# In:  tables of a study.  Out: its rows of the ledger, its values for the prose, and the whole ledger
+
+
+rule claims:
+    input:
+        stage_inputs("results/{study}/claims.parquet"),
+    output:
+        claims="results/{study}/claims.parquet",
+    params:
+        command=stage_command("results/{study}/claims.parquet"),
+    log:
+        "results/{study}/claims.parquet.log",
+    priority: priority_of("results/{study}/claims.parquet")
+    resources:
+        mem_mb=memory_of("results/{study}/claims.parquet"),
+        runtime=minutes_of("results/{study}/claims.parquet"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+
+
+rule values:
+    input:
+        stage_inputs("results/{study}/values.json"),
+    output:
+        values="results/{study}/values.json",
+    params:
+        command=stage_command("results/{study}/values.json"),
+    log:
+        "results/{study}/values.json.log",
+    priority: priority_of("results/{study}/values.json")
+    resources:
+        mem_mb=memory_of("results/{study}/values.json"),
+        runtime=minutes_of("results/{study}/values.json"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+
+
+rule ledger:
+    input:
+        stage_inputs("results/claims.parquet"),
+    output:
+        claims="results/claims.parquet",
+    params:
+        command=stage_command("results/claims.parquet"),
+    log:
+        "results/claims.parquet.log",
+    priority: priority_of("results/claims.parquet")
+    resources:
+        mem_mb=memory_of("results/claims.parquet"),
+        runtime=minutes_of("results/claims.parquet"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+

@@ -1,0 +1,75 @@
+# The plan of all stages, from the validated configuration, and what the rules take from it.
+# In:  config.yaml and overlays.  Out: RUN, stage_inputs(), stage_command(), priority_of(), memory_of().
+
+import os
+import sys
+import time
+from pathlib import Path
+
+CHECKOUT = Path(workflow.basedir)
+sys.path.insert(0, str(CHECKOUT / "workflow"))
+
+from descent.pipeline.plan import Plan
+from descent.pipeline.session import Session
+from descent.pipeline.settings import ConfigError
+
+# Stages run this checkout's code with this interpreter, whatever is installed elsewhere.
+os.environ["PYTHONPATH"] = str(CHECKOUT / "workflow")
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+try:
+    PLAN = Plan(config)
+    SESSION = Session(PLAN, workflow.dag_settings.targets or {"report"})
+except (ConfigError, KeyError) as error:
+    print(error.args[0], file=sys.stderr)
+    sys.exit(1)
+
+if workflow.is_main_process:
+    # Snakemake sees neither code nor contents; what is stale by its record is forced to run.
+    workflow.dag_settings.forcerun = frozenset(workflow.dag_settings.forcerun) | SESSION.stale.keys()
+    for line in SESSION.announcement(workflow.resource_settings.cores or 1, workflow.dryrun):
+        print(line, file=sys.stderr)
+
+RUN = "python -m descent {params.command}"
+
+
+wildcard_constraints:
+    study=r"[a-z0-9_]+",
+    run=r"[^/]+",
+    figure=r"[a-z0-9_]+",
+    table=r"[a-z0-9_]+",
+
+
+def _stage(pattern, wildcards):
+    try:
+        return PLAN.stage(pattern.format(**wildcards))
+    except KeyError as error:
+        raise WorkflowError(error.args[0])
+
+
+def stage_inputs(pattern):
+    return lambda wildcards: _stage(pattern, wildcards).input_paths
+
+
+def stage_command(pattern):
+    return lambda wildcards, input, output, threads, resources: PLAN.command(
+        _stage(pattern, wildcards), log=pattern.format(**wildcards) + ".log"
+    )
+
+
+def priority_of(pattern):
+    return lambda wildcards: round(PLAN.remaining_seconds.get(pattern.format(**wildcards), 0))
+
+
+def memory_of(pattern):
+    return lambda wildcards: _stage(pattern, wildcards).memory_mb
+
+
+def minutes_of(pattern):
+    return lambda wildcards: 2 + round(_stage(pattern, wildcards).seconds / 20)
+
+
+onsuccess:
+    if workflow.is_main_process:
+        SESSION.finish()
+

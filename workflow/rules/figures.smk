@@ -1,0 +1,23 @@
+# In:  tables of a study.  Out: results/{study}/figures/{figure}.{svg,pdf,png}
+
+
+rule figure:
+    input:
+        stage_inputs("results/{study}/figures/{figure}.svg"),
+    output:
+        svg="results/{study}/figures/{figure}.svg",
+        pdf="results/{study}/figures/{figure}.pdf",
+        png="results/{study}/figures/{figure}.png",
+    params:
+        command=stage_command("results/{study}/figures/{figure}.svg"),
+    log:
+        "results/{study}/figures/{figure}.svg.log",
+    priority: priority_of("results/{study}/figures/{figure}.svg")
+    resources:
+        mem_mb=memory_of("results/{study}/figures/{figure}.svg"),
+        runtime=minutes_of("results/{study}/figures/{figure}.svg"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+
