@@ -1,9 +1,9 @@
 # The plan of all stages, from the validated configuration, and what the rules take from it.
 # In:  config.yaml and overlays.  Out: RUN, stage_inputs(), stage_command(), priority_of(), memory_of().
 
+import functools
 import os
 import sys
-import time
 from pathlib import Path
 
 CHECKOUT = Path(workflow.basedir)
@@ -19,16 +19,21 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 try:
     PLAN = Plan(config)
-    SESSION = Session(PLAN, workflow.dag_settings.targets or {"report"})
-except (ConfigError, KeyError) as error:
-    print(error.args[0], file=sys.stderr)
+except ConfigError as error:
+    print(error, file=sys.stderr)
     sys.exit(1)
 
-if workflow.is_main_process:
-    # Snakemake sees neither code nor contents; what is stale by its record is forced to run.
-    workflow.dag_settings.forcerun = frozenset(workflow.dag_settings.forcerun) | SESSION.stale.keys()
-    for line in SESSION.announcement(workflow.resource_settings.cores or 1, workflow.dryrun):
+
+@functools.cache
+def session():
+    # First called when Snakemake has created its graph and begins to fill it with jobs, so that
+    # the targets are known. Snakemake sees neither code nor contents: what is stale is forced to run.
+    found = Session(PLAN, workflow.dag_settings.targets or {"report"})
+    workflow.dag.forcefiles.update(found.stale)
+    for line in found.announcement(workflow.resource_settings.cores or 1, workflow.dryrun):
         print(line, file=sys.stderr)
+    return found
+
 
 RUN = "python -m descent {params.command}"
 
@@ -48,7 +53,12 @@ def _stage(pattern, wildcards):
 
 
 def stage_inputs(pattern):
-    return lambda wildcards: _stage(pattern, wildcards).input_paths
+    def inputs(wildcards):
+        if workflow.is_main_process:
+            session()
+        return _stage(pattern, wildcards).input_paths
+
+    return inputs
 
 
 def stage_command(pattern):
@@ -71,5 +81,5 @@ def minutes_of(pattern):
 
 onsuccess:
     if workflow.is_main_process:
-        SESSION.finish()
+        session().finish()
 

@@ -67,7 +67,7 @@ class Plan:
         return stages(
             title=self.laboratory.report.title,
             sections=self._studies,
-            study_settings={name: getattr(self.laboratory.studies, name).model_dump("json") for name in self._studies},
+            study_settings={name: getattr(self.laboratory.studies, name).model_dump(mode="json") for name in self._studies},
             engine=self.engine,
             preview=self.laboratory.preview,
             claims={name: outputs[0]["claims"] for name, outputs in by_rule["claims"].items() if outputs},

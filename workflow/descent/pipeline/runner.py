@@ -152,6 +152,7 @@ class Run:
         if process.returncode:
             raise StageError(self._failure(process.returncode))
         return {
+            "computed_replicates": [replicate for replicate, part in parts.items() if part["missing"]],
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
             "peak_memory_mb": round(usage.ru_maxrss / 1024, 1),
             "wall_seconds": round(time.perf_counter() - self.began, 3),
@@ -185,6 +186,7 @@ class Run:
         digests = {name: file_digest(path) for name, path in files.items()}
         record = {
             **{name: usage.get(name) for name in ("cpu_seconds", "peak_memory_mb", "wall_seconds", "cpu")},
+            "computed_replicates": [] if from_store else usage["computed_replicates"],
             "rule": self.stage.rule,
             "entry": self.stage.entry,
             "key": self.key,
