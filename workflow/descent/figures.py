@@ -22,9 +22,13 @@ STYLE = {
 def new_figure(rows: int = 1, columns: int = 1, height: float = 3.2, **subplots):
     """A figure of print width (6.4 in) and its axes array of shape (rows, columns)."""
     import matplotlib
+    from matplotlib import font_manager
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    bundled = matplotlib.get_data_path()
+    fonts = font_manager.fontManager
+    fonts.ttflist = [font for font in fonts.ttflist if font.fname.startswith(bundled)]
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(STYLE)
     figure = Figure(figsize=(WIDTH, height))

@@ -61,15 +61,16 @@ class Fingerprints:
         self.root = root
         self._modules: dict[str, Module | None] = {}
 
-    def closure(self, entry: str) -> Closure:
-        """The closure of `module:function`; raises FingerprintError when it does not exist."""
-        module, _, name = entry.partition(":")
-        if self._module(module) is None:
-            raise FingerprintError(f"entry {entry!r}: no module {module}")
-        if name not in self._module(module).bindings:
-            raise FingerprintError(f"entry {entry!r}: {module} has no {name}")
+    def closure(self, *entries: str) -> Closure:
+        """The joint closure of entries `module:function`; raises FingerprintError when one does not exist."""
         walk = _Walk(self)
-        walk.reach(module, name)
+        for entry in entries:
+            module, _, name = entry.partition(":")
+            if self._module(module) is None:
+                raise FingerprintError(f"entry {entry!r}: no module {module}")
+            if name not in self._module(module).bindings:
+                raise FingerprintError(f"entry {entry!r}: {module} has no {name}")
+            walk.reach(module, name)
         return Closure(walk.parts, tuple(sorted(walk.packages)))
 
     def _module(self, name: str) -> Module | None:

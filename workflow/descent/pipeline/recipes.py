@@ -16,11 +16,16 @@ from descent.pipeline.stage import Stage, canonical_json
 from descent.pipeline.versions import cpu, runtime_versions
 
 
+# Code that shapes results without being called by the entry.
+_SURROUNDINGS = ("descent.pipeline.environment:stage_environment",)
+_JOIN = ("descent.pipeline.tables:join_tables",)
+
+
 class Identity:
     """What a stage is apart from its inputs: entry, code, settings, versions, outputs and replicates."""
 
     def __init__(self, stage: Stage, fingerprints: Fingerprints, exact: bool = False):
-        closure = fingerprints.closure(stage.entry)
+        closure = fingerprints.closure(stage.entry, *_SURROUNDINGS, *(_JOIN if stage.replicates else ()))
         self.parts = closure.parts
         self.code = closure.digest
         self.versions = runtime_versions(closure.packages, stage.tools)

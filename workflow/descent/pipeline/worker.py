@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_CONFIGURATION = ("config.yaml", "preview.yaml")
 
 
 def main() -> None:
     """Run the job given as JSON on standard input; a line on descriptor `status` for each finished replicate."""
     # A killed runner must not leave its stage computing on.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    sys.addaudithook(_refuse_configuration)
     from descent.pipeline.discovery import load_entry
 
     job = json.loads(sys.stdin.read())
@@ -31,6 +33,12 @@ def main() -> None:
             function(job["settings"], inputs, outputs, part["replicate"])
             os.write(job["status"], f"{part['replicate']}\n".encode())
     _join(job)
+
+
+def _refuse_configuration(event: str, arguments: tuple) -> None:
+    # What a stage reads beyond its settings and inputs would be missing from its key.
+    if event == "open" and str(arguments[0]).endswith(_CONFIGURATION):
+        raise PermissionError(f"{arguments[0]}: a stage may not read the configuration, only its own settings")
 
 
 def _paths(value: Any) -> Any:
