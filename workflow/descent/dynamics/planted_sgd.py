@@ -1,0 +1,143 @@
+"""Stochastic gradient descent on E 1/2 |U0 relu(V0' x) - U relu(V' x)|^2 with fresh samples x ~ N(0, I).
+
+One pass over the hidden weights V does the update of one mini-batch and the forward product of the next, tile by
+tile of 16 hidden units: with m samples a batch, the vectors of activations and their gradients (2 m) stay in registers.
+The samples come in blocks from `philox.fill_normals`, the teacher's outputs from the same forward functions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from descent.dynamics.lanes import (
+    add_combination, add_multiples, add_products, aligned_zeros, from_tiles, load, load_rows, relu, store, store_rows,
+    store_sums, to_tiles, where_positive, zeros,
+)
+from descent.dynamics.philox import fill_normals, padded
+
+BLOCK_SAMPLES = 400  # with V, a block of inputs still fits in a core's second-level cache
+_options = {"cache": True, "fastmath": {"contract"}, "error_model": "numpy"}
+_inlined = njit(**_options, forceinline=True)
+
+
+@_inlined
+def _activations(hidden, tile, inputs, sample, batch):
+    units = zeros(batch)
+    for row in range(hidden.shape[1]):
+        units = add_multiples(units, inputs, row, sample, load(hidden, tile, row))
+    return relu(units)
+
+
+@_inlined
+def _outputs(output, activations, row, batch):
+    sums = zeros(batch)
+    for tile in range(output.shape[0]):
+        sums = add_products(sums, load_rows(activations, tile, batch), load(output, tile, row))
+    return sums
+
+
+@_inlined
+def _teach(output, hidden, inputs, targets, activations, batch):
+    for sample in range(0, inputs.shape[1], len(batch)):
+        for tile in range(hidden.shape[0]):
+            store_rows(activations, tile, _activations(hidden, tile, inputs, sample, batch))
+        for row in range(output.shape[1]):
+            store_sums(targets[sample // len(batch)], row, _outputs(output, activations, row, batch))
+
+
+@_inlined
+def _residuals(output, activations, targets, residuals, losses, batch):
+    losses[:] = np.float32(0)
+    for row in range(output.shape[1]):
+        store_sums(residuals, row, _outputs(output, activations, row, batch))
+        for i in range(len(batch)):
+            residuals[row, i] -= targets[row, i]
+            losses[i] += residuals[row, i] * residuals[row, i]
+
+
+@_inlined
+def _step(output, hidden, inputs, sample, following, scaled, activations, batch):
+    # `scaled` (outputs, m): residuals times -learning rate / m. Both layers' gradients use the weights before the step.
+    for tile in range(hidden.shape[0]):
+        active = load_rows(activations, tile, batch)
+        gradients = zeros(batch)
+        for row in range(output.shape[1]):
+            weights = load(output, tile, row)
+            gradients = add_multiples(gradients, scaled, row, 0, weights)
+            store(output, tile, row, add_combination(weights, scaled, row, 0, active))
+        gradients = where_positive(active, gradients)
+        units = zeros(batch)
+        for row in range(hidden.shape[1]):
+            weights = add_combination(load(hidden, tile, row), inputs, row, sample, gradients)
+            store(hidden, tile, row, weights)
+            units = add_multiples(units, inputs, row, following, weights)
+        store_rows(activations, tile, relu(units))
+
+
+@njit(**_options)
+def _advance(output, hidden, teacher_output, teacher_hidden, key, first, rate, objectives, inputs, targets,
+             activations, teacher_activations, residuals, losses, batch):
+    # The tuple `batch` has the batch size as its length, which is part of its type: the compiled step has it built in.
+    size, scale = len(batch), np.float32(1 / len(batch))
+    per_block = targets.shape[0]
+    for start in range(0, len(objectives), per_block):
+        count = min(per_block, len(objectives) - start)
+        fill_normals(inputs, first + start * size, key)
+        _teach(teacher_output, teacher_hidden, inputs, targets, teacher_activations, batch)
+        for tile in range(hidden.shape[0]):
+            store_rows(activations, tile, _activations(hidden, tile, inputs, 0, batch))
+        for step in range(count):
+            _residuals(output, activations, targets[step], residuals, losses, batch)
+            total = np.float32(0)
+            for i in range(size):
+                total += losses[i]
+            objectives[start + step] = np.float32(0.5) * scale * total
+            residuals *= -np.float32(rate) * scale
+            following = min(step + 1, per_block - 1) * size
+            _step(output, hidden, inputs, step * size, following, residuals, activations, batch)
+
+
+def sample_inputs(dimension: int, first: int, count: int, key) -> np.ndarray:
+    """Samples first, ..., first + count - 1 of the stream `key`: (dimension, count), float32, N(0, 1) entries."""
+    inputs = np.empty((padded(dimension), count), np.float32)
+    fill_normals(inputs, first, key)
+    return inputs[:dimension]
+
+
+class PlantedSGD:
+    """A run of mini-batch SGD that can stop after any batch and resume, with the same bits.
+
+    W <- W - rate * gradient of (1/m) sum_i 1/2 |U0 relu(V0' x_i) - U relu(V' x_i)|^2 for W = U and V, on samples
+    number `samples`, `samples` + 1, ... of the stream `key` (pair of uint32, see `philox.stream_key`).
+
+    `teacher` and `weights` are pairs (U (n, r), V (D, r)); the computation is float32. Raises ValueError when the
+    shapes do not belong together.
+    """
+
+    def __init__(self, teacher, weights, batch_size: int, key, samples: int = 0):
+        shapes = {matrix.shape[0] for matrix in (teacher[0], weights[0])}, {m.shape[0] for m in (teacher[1], weights[1])}
+        if len(shapes[0]) > 1 or len(shapes[1]) > 1 or weights[0].shape[1] != weights[1].shape[1]:
+            raise ValueError(f"weights {[w.shape for w in weights]} do not fit the teacher's {[w.shape for w in teacher]}")
+        self.samples, self.key, self.width = samples, key, weights[0].shape[1]
+        self._batch = tuple(range(batch_size))
+        self._weights, self._teacher = [to_tiles(w) for w in weights], [to_tiles(w) for w in teacher]
+        outputs, dimension, steps = teacher[0].shape[0], teacher[1].shape[0], max(1, BLOCK_SAMPLES // batch_size)
+        self._work = (
+            np.empty((padded(dimension), steps * batch_size), np.float32), np.empty((steps, outputs, batch_size), np.float32),
+            aligned_zeros((len(self._weights[0]), batch_size, 16)), aligned_zeros((len(self._teacher[0]), batch_size, 16)),
+            np.empty((outputs, batch_size), np.float32), np.empty(batch_size, np.float32),
+        )
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Copies of U (n, r) and V (D, r), float32."""
+        output, hidden = self._weights
+        return from_tiles(output, self.width), from_tiles(hidden, self.width)
+
+    def advance(self, steps: int, rate: float) -> np.ndarray:
+        """Make `steps` steps at learning rate `rate`; each mini-batch's objective before its step, (steps,), float32."""
+        objectives = np.empty(steps, np.float32)
+        _advance(*self._weights, *self._teacher, self.key, self.samples, rate, objectives, *self._work, self._batch)
+        self.samples += steps * len(self._batch)
+        return objectives
