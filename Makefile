@@ -44,7 +44,7 @@ lint:
 
 benchmark:
 	@envs/create "$(PYTHON)" .venv-peers envs/peers.txt
-	@$(call within,.venv-peers) python benchmarks/run.py
+	@$(call within,.venv-peers) python -m benchmarks.run
 
 lock:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt

@@ -1,0 +1,94 @@
+"""All benchmarks in one run: `make benchmark` writes benchmarks/RESULTS.md.
+
+Each benchmark is a module of this folder that prints one JSON object a line. Those against peers print `name`,
+`setting`, `ours_s`, `peer`, `peer_s`, `ratio` (CPU seconds of one core, medians of alternating repeats); the
+pipeline's prints `name`, `setting`, `wall_s`, `cpu_s` and, where there is one, `limit_s`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections import defaultdict
+from importlib.metadata import version
+from pathlib import Path
+
+from descent.pipeline.versions import cpu
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHMARKS = ("planted_sgd", "convergence_bound", "pipeline")
+PACKAGES = ("numpy", "numba", "scipy", "torch", "jax", "jaxlib", "snakemake")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def measured(benchmark: str) -> list[dict]:
+    """Rows that a benchmark prints, shown as they come; raises CalledProcessError when it fails."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "workflow")])
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": paths}
+    command = [sys.executable, "-m", f"benchmarks.{benchmark}"]
+    rows = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if line.startswith("{"):
+                rows.append(json.loads(line))
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return rows
+
+
+def machine() -> list[str]:
+    """Lines of Markdown with the facts of the machine and the versions."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    return [
+        f"- CPU: {cpu()}; {os.cpu_count()} cores; {memory:.0f} GiB of memory",
+        f"- System: {platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "- Packages: " + ", ".join(f"{package} {version(package)}" for package in PACKAGES),
+        f"- Date: {datetime.date.today().isoformat()}; commit {commit.stdout.strip() or 'unknown'}",
+    ]
+
+
+def table(rows: list[dict], columns: dict[str, str]) -> list[str]:
+    """Markdown table of `rows`; `columns` maps keys to headings."""
+    lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---|" * len(columns)]
+    return lines + ["| " + " | ".join(_cell(row.get(key)) for key in columns) + " |" for row in rows]
+
+
+def _cell(value) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+PEERS = {"setting": "setting", "ours_s": "Descent, s", "peer": "peer", "peer_s": "peer, s", "ratio": "peer / Descent"}
+PIPELINE = {"setting": "configuration", "wall_s": "wall, s", "cpu_s": "CPU, s", "limit_s": "at most, s", "note": ""}
+
+
+def document(rows: list[dict]) -> str:
+    """The whole of RESULTS.md: machine, then one table for each `name`."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["name"]].append(row)
+    lines = ["# Benchmarks", "", "Written by `make benchmark`; do not edit. Times against peers are CPU seconds of one core,",
+             "medians of repeats that alternate between Descent and the peer in one run.", "", *machine()]
+    for name, group in groups.items():
+        columns = PEERS if "ratio" in group[0] else PIPELINE
+        lines += ["", f"## {name}", "", *table(group, columns)]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run every benchmark and write the results."""
+    rows = [row for benchmark in BENCHMARKS for row in measured(benchmark)]
+    target = ROOT / "benchmarks" / "RESULTS.md"
+    target.write_text(document(rows), encoding="utf-8")
+    print(f"benchmarks: {target.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
