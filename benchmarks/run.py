@@ -65,6 +65,10 @@ def _cell(value) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+INTRODUCTION = (
+    "Written by `make benchmark`; do not edit. Times against peers are CPU seconds of one core,",
+    "medians of repeats that alternate between Descent and the peer in one run.",
+)
 PEERS = {"setting": "setting", "ours_s": "Descent, s", "peer": "peer", "peer_s": "peer, s", "ratio": "peer / Descent"}
 PIPELINE = {"setting": "configuration", "wall_s": "wall, s", "cpu_s": "CPU, s", "limit_s": "at most, s", "note": ""}
 
@@ -74,8 +78,7 @@ def document(rows: list[dict]) -> str:
     groups = defaultdict(list)
     for row in rows:
         groups[row["name"]].append(row)
-    lines = ["# Benchmarks", "", "Written by `make benchmark`; do not edit. Times against peers are CPU seconds of one core,",
-             "medians of repeats that alternate between Descent and the peer in one run.", "", *machine()]
+    lines = ["# Benchmarks", "", *INTRODUCTION, "", *machine()]
     for name, group in groups.items():
         columns = PEERS if "ratio" in group[0] else PIPELINE
         lines += ["", f"## {name}", "", *table(group, columns)]
