@@ -45,12 +45,17 @@ class Closure:
 
 @dataclass
 class Module:
-    """One parsed module: statements that bind each top-level name, imports, and statements run for effect."""
+    """One parsed module: statements that bind each top-level name, imports, and statements run for effect.
+
+    `imports` has all that a name may stand for (both branches of a `try`), `loaded` the modules that
+    importing this one imports.
+    """
 
     name: str
     is_package: bool
     bindings: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    imports: dict[str, Reference] = field(default_factory=dict)
+    imports: dict[str, list[Reference]] = field(default_factory=dict)
+    loaded: list[str] = field(default_factory=list)
     effects: list[ast.stmt] = field(default_factory=list)
 
 
@@ -109,20 +114,34 @@ def _strip_docstrings(tree: ast.Module) -> None:
 
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_IMPORTS = ast.Import | ast.ImportFrom
 
 
 def _bind(module: Module, statement: ast.stmt) -> None:
     if isinstance(statement, _DEFINITIONS):
         module.bindings.setdefault(statement.name, []).append(statement)
         return
-    imports = _imports(statement, module)
-    module.imports.update(imports)
-    names = _assigned_names(statement)
-    for name in names:
+    for alias, references in _imports(statement, module).items():
+        module.imports.setdefault(alias, []).extend(references)
+    module.loaded.extend(_imported_modules(statement, module))
+    for name in _assigned_names(statement):
         module.bindings.setdefault(name, []).append(statement)
-    if not names and not isinstance(statement, _IMPORTS | ast.Pass):
+    if not _only_binds(statement):
         module.effects.append(statement)
+
+
+def _only_binds(statement: ast.stmt) -> bool:
+    # `for key in KEYS: TABLE[key] = ...` binds `key` and changes TABLE, so it is an effect as well.
+    if isinstance(statement, ast.Assign):
+        return all(_is_name(target) for target in statement.targets)
+    if isinstance(statement, ast.AnnAssign | ast.AugAssign):
+        return _is_name(statement.target)
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass)
+
+
+def _is_name(target: ast.expr) -> bool:
+    if isinstance(target, ast.Tuple | ast.List):
+        return all(_is_name(element) for element in target.elts)
+    return isinstance(target, ast.Name) or (isinstance(target, ast.Starred) and _is_name(target.value))
 
 
 def _assigned_names(statement: ast.stmt) -> list[str]:
@@ -135,19 +154,30 @@ def _assigned_names(statement: ast.stmt) -> list[str]:
     return list(names)
 
 
-def _imports(node: ast.AST, module: Module) -> dict[str, Reference]:
-    found: dict[str, Reference] = {}
+def _imports(node: ast.AST, module: Module) -> dict[str, list[Reference]]:
+    found: dict[str, list[Reference]] = {}
     for child in ast.walk(node):
         if isinstance(child, ast.Import):
             for alias in child.names:
                 target = alias.name if alias.asname else alias.name.split(".")[0]
-                found[alias.asname or target] = Reference(target)
+                found.setdefault(alias.asname or target, []).append(Reference(target))
         elif isinstance(child, ast.ImportFrom):
             source = _absolute(child, module)
             for alias in child.names:
                 if alias.name == "*":
                     raise FingerprintError(f"{module.name}: `from {source} import *` hides what is used")
-                found[alias.asname or alias.name] = Reference(source, alias.name)
+                found.setdefault(alias.asname or alias.name, []).append(Reference(source, alias.name))
+    return found
+
+
+def _imported_modules(node: ast.AST, module: Module) -> list[str]:
+    found: list[str] = []
+    for child in ast.walk(node):
+        if isinstance(child, ast.Import):
+            found.extend(alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            source = _absolute(child, module)
+            found.extend([source, *(f"{source}.{alias.name}" for alias in child.names)])
     return found
 
 
@@ -167,20 +197,30 @@ class _Walk:
         self.parts: dict[str, str] = {}
         self.packages: set[str] = set()
         self._loaded: set[str] = set()
+        self._reached: set[tuple] = set()
 
-    def reach(self, module_name: str, name: str) -> None:
-        module = self._module(module_name)
-        label = f"{module_name}:{name}"
-        if label in self.parts:
+    def reach(self, module_name: str, name: str, attributes: tuple[str, ...] = ()) -> None:
+        if (module_name, name, attributes) in self._reached:
             return
+        self._reached.add((module_name, name, attributes))
         self._load(module_name)
+        module = self._module(module_name)
         if name in module.imports:
-            self._follow(module.imports[name], ())
-        if name in module.bindings:
-            statements = module.bindings[name]
-            self.parts[label] = digest_text("\n".join(ast.dump(statement) for statement in statements))
-            for statement in statements:
-                self._references(statement, module)
+            references = module.imports[name]
+            # What a name stands for is part of the code, whoever's the definition is.
+            self.parts[f"{module_name}:import {name}"] = "; ".join(f"{r.module} {r.attribute}" for r in references)
+            for reference in references:
+                self._follow(reference, attributes)
+        self._define(module, name)
+
+    def _define(self, module: Module, name: str) -> None:
+        label = f"{module.name}:{name}"
+        if name not in module.bindings or label in self.parts:
+            return
+        statements = module.bindings[name]
+        self.parts[label] = digest_text("\n".join(ast.dump(statement) for statement in statements))
+        for statement in statements:
+            self._references(statement, module)
 
     def _load(self, name: str) -> None:
         # Importing a module runs its packages' __init__ and whatever it and its imports do for effect.
@@ -192,49 +232,49 @@ class _Walk:
         for position, statement in enumerate(module.effects):
             self.parts[f"{name}:<effect {position}>"] = digest_text(ast.dump(statement))
             self._references(statement, module)
-        for reference in module.imports.values():
-            self._load(reference.module)
-            self._load(f"{reference.module}.{reference.attribute}")
+        for imported in module.loaded:
+            self._load(imported)
         if module.is_package:
             for bound in module.bindings:
                 self.reach(name, bound)
 
     def _references(self, node: ast.AST, module: Module) -> None:
+        for imported in _imported_modules(node, module):
+            self._load(imported)
         local = _imports(node, module)
-        for reference in local.values():
-            self._load(reference.module)
-            self._load(f"{reference.module}.{reference.attribute}")
         for chain in _chains(node):
-            reference = local.get(chain[0]) or module.imports.get(chain[0])
-            if reference is not None:
-                self._external(module, chain[0], reference)
+            for reference in local.get(chain[0], ()):
                 self._follow(reference, chain[1:])
-            elif chain[0] in module.bindings:
-                self.reach(module.name, chain[0])
+            if chain[0] in module.imports or chain[0] in module.bindings:
+                self.reach(module.name, chain[0], chain[1:])
 
-    def _external(self, module: Module, alias: str, reference: Reference) -> None:
+    def _follow(self, reference: Reference, attributes: tuple[str, ...]) -> None:
         package = reference.module.split(".")[0]
         if package == PACKAGE:
-            return
-        # What a name stands for is part of the code, even when the definition is not ours.
-        self.parts[f"{module.name}:import {alias}"] = f"{reference.module} {reference.attribute}"
-        if package not in sys.stdlib_module_names:
+            self._resolve(reference.module, ((reference.attribute,) if reference.attribute else ()) + attributes)
+        elif package not in sys.stdlib_module_names:
             self.packages.add(package)
 
-    def _follow(self, reference: Reference, rest: tuple[str, ...]) -> None:
-        name, chain = reference.module, ((reference.attribute,) if reference.attribute else ()) + rest
-        if self._module(name) is None:
-            return
-        while chain and self._module(f"{name}.{chain[0]}") is not None:
-            name, chain = f"{name}.{chain[0]}", chain[1:]
-        self._load(name)
+    def _resolve(self, name: str, chain: tuple[str, ...]) -> None:
         module = self._module(name)
-        if chain:
-            self.reach(name, chain[0])
-        elif not module.is_package:
-            # The module itself is passed around: anything in it may be used.
-            for bound in module.bindings:
-                self.reach(name, bound)
+        if module is None:
+            raise FingerprintError(f"{name}: imported, but there is no such module (a folder without __init__.py?)")
+        self._load(name)
+        known = bool(chain) and (chain[0] in module.bindings or chain[0] in module.imports)
+        if known:
+            # Also where there is a submodule of this name: `__init__` may have bound it to something else.
+            self.reach(name, chain[0], chain[1:])
+        if chain and self._module(f"{name}.{chain[0]}") is not None:
+            self._resolve(f"{name}.{chain[0]}", chain[1:])
+        elif not known:
+            self._whole(module, chain)
+
+    def _whole(self, module: Module, chain: tuple[str, ...]) -> None:
+        # The module is passed around, or asked for what it makes at run time: anything in it may be used.
+        if chain and chain[0].startswith("__"):
+            return
+        for name in [*module.imports, *module.bindings]:
+            self.reach(module.name, name)
 
 
 def _chains(node: ast.AST) -> list[tuple[str, ...]]:

@@ -8,13 +8,12 @@ upstream that leaves the bytes alone ends there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from descent.pipeline.fingerprint import Fingerprints, digest_text
 from descent.pipeline.stage import Stage, canonical_json
 from descent.pipeline.versions import cpu, runtime_versions
-
 
 # Code that shapes results without being called by the entry.
 _SURROUNDINGS = ("descent.pipeline.environment:stage_environment",)
@@ -38,9 +37,9 @@ class Identity:
             "cpu": cpu() if exact else None,
         }
 
-    def digest(self, inputs: Mapping[str, Any], replicates: Iterable[int]) -> str:
-        """Recipe (given the recipes of the inputs) or key (given their digests) for these replicates."""
-        return digest_text(canonical_json({**self._fields, "inputs": inputs, "replicates": list(replicates)}))
+    def digest(self, inputs: Mapping[str, Any], replicates: tuple[int, ...] | int) -> str:
+        """Recipe (given the recipes of the inputs) or key (given their digests), of all replicates or of one."""
+        return digest_text(canonical_json({**self._fields, "inputs": inputs, "replicates": replicates}))
 
 
 def by_name(stage: Stage, value) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from descent.pipeline.environment import stage_environment
-from descent.pipeline.fingerprint import Fingerprints, FingerprintError
+from descent.pipeline.fingerprint import FingerprintError, Fingerprints
 from descent.pipeline.recipes import Identity, by_name
-from descent.pipeline.sidecar import file_digest, file_state, read_sidecar, recorded_digest, write_sidecar
+from descent.pipeline.sidecar import file_digest, file_state, read_sidecar, recorded_digest, same_file, write_sidecar
 from descent.pipeline.stage import Stage
 from descent.pipeline.store import Store
 from descent.pipeline.versions import cpu
@@ -131,20 +131,25 @@ class Run:
 
     def _part(self, replicate: int) -> dict[str, Any]:
         outputs = {name: self.scratch / f"{name}.{replicate}" for name in self.stage.outputs}
-        found = self._fetch(self._digest(self.inputs.digests, [replicate]), outputs)
+        found = self._fetch(self._part_key(replicate), outputs)
         return {
             "replicate": replicate,
             "missing": found is None,
             "outputs": {name: str(path) for name, path in outputs.items()},
         }
 
+    def _part_key(self, replicate: int) -> str:
+        # Not the key of a stage with this one replicate: joining rewrites even a single table.
+        return self._digest(self.inputs.digests, replicate)
+
     def _work(self, job: dict[str, Any], parts: dict[int, dict]) -> dict[str, Any]:
         status, status_write = os.pipe()
         environment = stage_environment(self.identity.code)
         with _log_file(self.log) as log, _child(log, status_write, environment) as process, open(status) as finished:
             os.close(status_write)
-            process.stdin.write(json.dumps({**job, "status": status_write}).encode())
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # a process that dies at once says why below
+                process.stdin.write(json.dumps({**job, "status": status_write, "runner": os.getpid()}).encode())
+                process.stdin.close()
             for line in finished:
                 self._keep_replicate(parts[int(line)])
             _, code, usage = os.wait4(process.pid, 0)
@@ -163,12 +168,12 @@ class Run:
         with contextlib.suppress(StageError):
             self._check_unchanged()
             files = {name: Path(path) for name, path in part["outputs"].items()}
-            self._store(self._digest(self.inputs.digests, [part["replicate"]]), files, {"cpu": cpu()})
+            self._store(self._part_key(part["replicate"]), files, {"cpu": cpu()})
 
     def _failure(self, code: int) -> str:
         if code < 0:
             return f"{self.stage.rule}: the computation was killed by {signal.Signals(-code).name}"
-        last = "no message"
+        last = f"{self.stage.entry} ended with exit status {code}"
         if self.log is not None and self.log.exists():
             lines = self.log.read_text(errors="replace").strip().splitlines()
             last = lines[-1] if lines else last
@@ -183,6 +188,7 @@ class Run:
                 raise StageError(f"{path}: changed while the stage ran; run it again")
 
     def _publish(self, files: dict[str, Path], usage: dict[str, Any], from_store: bool) -> None:
+        made = {name: file_state(path) for name, path in files.items()}
         digests = {name: file_digest(path) for name, path in files.items()}
         record = {
             **{name: usage.get(name) for name in ("cpu_seconds", "peak_memory_mb", "wall_seconds", "cpu")},
@@ -204,13 +210,18 @@ class Run:
         for name, path in self.stage.outputs.items():
             os.replace(files[name], path)
         for name, path in self.stage.outputs.items():
-            write_sidecar(Path(path), {**record, "digest": digests[name]})
+            state = file_state(Path(path))
+            if not same_file(state, made[name]):
+                raise StageError(f"{path}: was replaced while it was being finished; run it again")
+            write_sidecar(Path(path), {**record, "digest": digests[name], "state": state}, self.scratch / "record")
 
 
 def _remove_leftovers(folder: Path) -> None:
     host = socket.gethostname()
     for leftover in folder.glob(f".partial-{host}-*"):
-        if not Path(f"/proc/{leftover.name.rpartition('-')[2]}").exists():
+        process = leftover.name.rpartition("-")[2]
+        # Process numbers come again: a folder with this process's own is another's from before.
+        if process == str(os.getpid()) or not Path(f"/proc/{process}").exists():
             shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -227,7 +238,8 @@ def _log_file(path: Path | None):
 @contextlib.contextmanager
 def _child(log, status_write: int, environment: dict[str, str]):
     process = subprocess.Popen(
-        [sys.executable, "-m", "descent.pipeline.worker"],
+        # -P: no file in the current folder may stand in for a module.
+        [sys.executable, "-P", "-m", "descent.pipeline.worker"],
         stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[status_write], env=environment,
     )
     try:

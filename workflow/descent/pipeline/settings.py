@@ -61,11 +61,11 @@ def laboratory_model() -> type[Block]:
     )
 
 
-_SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+_SCIENTIFIC = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)
 
 
 def _yaml_numbers(value: Any) -> Any:
-    # YAML 1.1 reads 1e-4 (no dot) as text; here it is what everybody means by it.
+    # YAML 1.1 reads 1e-4 (no dot) and 1.0e4 (no sign) as text; here it is what everybody means by it.
     if isinstance(value, Mapping):
         return {key: _yaml_numbers(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -80,7 +80,7 @@ def validate(config: Mapping[str, Any]) -> Block:
     model = laboratory_model()
     try:
         text = json.dumps(_yaml_numbers(config), default=str)
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"config: not plain data ({error})") from None
     try:
         return model.model_validate_json(text, strict=True)
@@ -101,7 +101,7 @@ def _fault_line(model: type[Block], fault: dict) -> str:
 
 
 def _allowed_keys(model: type[Block], location: tuple) -> str:
-    for part in location[:-1]:
+    for part in [part for part in location[:-1] if isinstance(part, str)]:
         annotation = model.model_fields[part].annotation if part in getattr(model, "model_fields", {}) else None
         options = [annotation, *getattr(annotation, "__args__", ())]
         model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
@@ -111,7 +111,7 @@ def _allowed_keys(model: type[Block], location: tuple) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = json.dumps(value, default=str, ensure_ascii=False).encode(errors="backslashreplace").decode()
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -124,7 +124,7 @@ def read(paths: list[str]) -> dict[str, Any]:
         try:
             with open(path, encoding="utf-8") as file:
                 layer = yaml.safe_load(file)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
         if not isinstance(layer, Mapping):
             raise ConfigError(f"{path}: must be a mapping of keys to values")

@@ -8,6 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+# Without these a record says too little to trust the output.
+_NEEDED = {"digest", "recipe", "state", "inputs", "key"}
+
 
 def file_digest(path: Path) -> str:
     """BLAKE2b-128 of a file's bytes, 32 hexadecimal digits."""
@@ -26,25 +29,26 @@ def file_state(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
+def same_file(state: list[int], other: list[int]) -> bool:
+    """Whether two states are of one file with the same contents, though it may have been renamed in between."""
+    return [state[i] for i in (0, 1, 3)] == [other[i] for i in (0, 1, 3)]
+
+
 def read_sidecar(path: Path) -> dict[str, Any] | None:
     """The record of the output `path`; None when it is missing or damaged."""
     try:
         record = json.loads(sidecar_path(path).read_bytes())
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and {"digest", "recipe", "state"} <= record.keys() else None
+    return record if isinstance(record, dict) and record.keys() >= _NEEDED else None
 
 
-def write_sidecar(path: Path, record: dict[str, Any]) -> None:
-    """Record `record` for the finished output `path`, with its state; whole or not at all."""
+def write_sidecar(path: Path, record: dict[str, Any], partial: Path) -> None:
+    """Record `record`, with its file's state, for the finished output `path`: written as `partial`, then renamed."""
     target = sidecar_path(path)
     target.parent.mkdir(exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps({**record, "state": file_state(path)}, sort_keys=True, indent=1) + "\n")
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    partial.write_text(json.dumps(record, sort_keys=True, indent=1) + "\n")
+    os.replace(partial, target)
 
 
 def recorded_digest(path: Path, record: dict[str, Any]) -> str:

@@ -7,9 +7,9 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,9 +35,12 @@ def open_store(path: str | None) -> Store | None:
     """The store at a folder or fsspec URL; None for no store."""
     if not path:
         return None
-    if "://" in path:
+    if "://" not in path:
+        return FolderStore(Path(path))
+    try:
         return RemoteStore(path)
-    return FolderStore(Path(path))
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"store {path}: {error}") from None
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -49,8 +52,14 @@ def copy_file(source: Path, target: Path) -> None:
             shutil.copyfileobj(reader, writer, 1 << 20)
 
 
-def _checked(folder: Path, names, record: Mapping[str, Any]) -> bool:
-    return all(file_digest(folder[name]) == record["outputs"][name] for name in names)
+def _checked(files: Mapping[str, Path], record: Mapping[str, Any]) -> bool:
+    return all(file_digest(file) == record["outputs"][name] for name, file in files.items())
+
+
+def _removed(files: Mapping[str, Path]) -> None:
+    # What was copied of a damaged entry must not be taken for an output.
+    for file in files.values():
+        file.unlink(missing_ok=True)
 
 
 class FolderStore:
@@ -65,26 +74,42 @@ class FolderStore:
     def fetch(self, key: str, destinations: Mapping[str, Path]) -> dict[str, Any] | None:
         """Copy an entry's files to `destinations` and return its record; a damaged entry is removed, not served."""
         entry = self._entry(key)
-        try:
-            record = json.loads((entry / "record.json").read_bytes())
-            for name, target in destinations.items():
-                copy_file(entry / name, target)
-            whole = _checked(destinations, destinations, record)
-        except FileNotFoundError:
-            return None if not entry.exists() else self._discard(entry)
-        except (ValueError, KeyError, TypeError):
-            whole = False
-        if not whole:
-            return self._discard(entry)
+        record = self._whole(entry, destinations)
+        if record is None:
+            _removed(destinations)
+            return None
         with contextlib.suppress(OSError):
             os.utime(entry / "record.json")
         return record
 
+    def _whole(self, entry: Path, destinations: Mapping[str, Path]) -> dict[str, Any] | None:
+        try:
+            record = json.loads((entry / "record.json").read_bytes())
+            for name, target in destinations.items():
+                copy_file(entry / name, target)
+            if _checked(destinations, record):
+                return record
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, KeyError, TypeError):
+            pass
+        except OSError:
+            # Unreadable now (permissions, network) is not damaged.
+            return None
+        if entry.exists():
+            self._discard(entry)
+        return None
+
     def _discard(self, entry: Path) -> None:
+        trash = self._new_folder("damaged")
         with contextlib.suppress(OSError):
-            trash = Path(tempfile.mkdtemp(prefix="damaged-", dir=self.root))
-            os.rename(entry, trash / entry.name)
+            os.rename(entry, trash)
+        if trash.is_dir():
             shutil.rmtree(trash, ignore_errors=True)
+        else:
+            trash.unlink(missing_ok=True)
+
+    def _new_folder(self, purpose: str) -> Path:
+        # Not tempfile.mkdtemp, whose folders only their owner can read: stores are shared.
+        return self.root / f"{purpose}-{uuid.uuid4().hex}"
 
     def put(self, key: str, files: Mapping[str, Path], record: Mapping[str, Any]) -> None:
         """Add an entry; raises OSError when the folder cannot be written, leaving nothing behind."""
@@ -92,11 +117,12 @@ class FolderStore:
         if entry.exists():
             return
         entry.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix="partial-", dir=self.root))
+        partial = self._new_folder("partial")
         try:
+            partial.mkdir()
             for name, path in files.items():
                 copy_file(path, partial / name)
-            outputs = {name: file_digest(partial / name) for name in files}
+            outputs = {name: file_digest(path) for name, path in files.items()}
             (partial / "record.json").write_text(json.dumps({**record, "outputs": outputs}, sort_keys=True))
             with contextlib.suppress(FileExistsError):
                 os.rename(partial, entry)
@@ -108,19 +134,34 @@ class FolderStore:
 
     def evict(self, limit_bytes: float, keep: set[str]) -> int:
         """Remove least recently used entries beyond the limit, and what a killed writer left over a day ago."""
-        for leftover in [*self.root.glob("partial-*"), *self.root.glob("damaged-*")]:
-            if leftover.stat().st_mtime < time.time() - 86400:
+        leftovers = [*self.root.glob("partial-*"), *self.root.glob("damaged-*")]
+        for last_used, leftover in _by_last_use(leftovers):
+            if last_used < time.time() - 86400:
                 shutil.rmtree(leftover, ignore_errors=True)
-        entries = sorted((record.stat().st_mtime, record.parent) for record in self.root.glob("??/*/record.json"))
-        sizes = {entry: sum(file.stat().st_size for file in entry.iterdir()) for _, entry in entries}
+        entries = [record.parent for _, record in _by_last_use(self.root.glob("??/*/record.json"))]
+        sizes = {entry: _size(entry) for entry in entries}
         total, freed = sum(sizes.values()), 0
-        for _, entry in entries:
+        for entry in entries:
             if total - freed <= limit_bytes:
                 break
             if entry.name not in keep:
                 self._discard(entry)
-                freed += sizes[entry]
+                freed += 0 if entry.exists() else sizes[entry]
         return freed
+
+
+def _by_last_use(paths: Iterable[Path]) -> list[tuple[float, Path]]:
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError):  # another process may be evicting too
+            found.append((path.stat().st_mtime, path))
+    return sorted(found)
+
+
+def _size(entry: Path) -> int:
+    with contextlib.suppress(OSError):
+        return sum(file.stat().st_size for file in entry.iterdir())
+    return 0
 
 
 class RemoteStore:
@@ -135,24 +176,29 @@ class RemoteStore:
         return f"{self.root}/{key[:2]}/{key}"
 
     def fetch(self, key: str, destinations: Mapping[str, Path]) -> dict[str, Any] | None:
-        """Copy an entry's files to `destinations` and return its record; None when missing or damaged."""
+        """Copy an entry's files to `destinations` and return its record; None when missing, damaged or out of reach."""
         entry = self._entry(key)
-        try:
+        # Every file system of fsspec has exceptions of its own; without the store all is computed.
+        with contextlib.suppress(Exception):
             record = json.loads(self.files.cat_file(f"{entry}/record.json"))
             for name, target in destinations.items():
                 self.files.get_file(f"{entry}/{name}", str(target))
-            return record if _checked(destinations, destinations, record) else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return None
+            if _checked(destinations, record):
+                return record
+        _removed(destinations)
+        return None
 
     def put(self, key: str, files: Mapping[str, Path], record: Mapping[str, Any]) -> None:
-        """Add an entry, or replace a damaged one."""
+        """Add an entry, or replace a damaged one; raises OSError when the store cannot be written."""
         entry = self._entry(key)
-        self.files.makedirs(entry, exist_ok=True)
-        for name, path in files.items():
-            self.files.put_file(str(path), f"{entry}/{name}")
         outputs = {name: file_digest(path) for name, path in files.items()}
-        self.files.pipe_file(f"{entry}/record.json", json.dumps({**record, "outputs": outputs}).encode())
+        try:
+            self.files.makedirs(entry, exist_ok=True)
+            for name, path in files.items():
+                self.files.put_file(str(path), f"{entry}/{name}")
+            self.files.pipe_file(f"{entry}/record.json", json.dumps({**record, "outputs": outputs}).encode())
+        except Exception as error:
+            raise OSError(f"{type(error).__name__}: {error}") from error
 
     def evict(self, limit_bytes: float, keep: set[str]) -> int:
         """Nothing: the limit of a shared remote store is its owner's to enforce."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,19 +16,24 @@ def slug(settings: Mapping[str, Any]) -> str:
     """Readable directory name of one setting: `eta=0.01,init=gaussian`.
 
     Floats in shortest form, keys in the given order; a hash suffix when longer than 80 characters.
-    Raises ValueError when a value would not make a safe file name.
+    Raises ValueError when there are no settings, or a key or value would not make a safe file name.
     """
-    text = ",".join(f"{key}={_slug_value(key, value)}" for key, value in settings.items())
+    if not settings:
+        raise ValueError("a run needs at least one setting to be named after")
+    text = ",".join(f"{_safe(key, key)}={_slug_value(key, value)}" for key, value in settings.items())
     if len(text) <= 80:
         return text
     return text[:67] + "~" + hashlib.blake2b(canonical_json(dict(settings)).encode()).hexdigest()[:12]
 
 
 def _slug_value(key: str, value: Any) -> str:
-    text = repr(value) if isinstance(value, float) else str(value).lower()
-    if not text or not all(c.isalnum() or c in "._+-" for c in text) or text.startswith("."):
+    return _safe(key, repr(value) if isinstance(value, float) else str(value).lower())
+
+
+def _safe(key: str, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*", value):
         raise ValueError(f"{key}: {value!r} cannot be part of a run's name (letters, digits and ._+- only)")
-    return text
+    return value
 
 
 def _frozen(inputs: Inputs) -> dict[str, str | tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,17 +45,24 @@ def _arrow_array(values: Any):
 
 def read_table(path: Path, columns: list[str] | None = None) -> dict[str, Any]:
     """Columns by name: numpy arrays (fixed-size lists as 2-d arrays), text as lists; TableError names a bad file."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _readable(path):
         table = pq.read_table(path, columns=columns)
-    except (OSError, pa.ArrowException) as error:
-        raise TableError(f"{path}: not a readable Parquet table ({str(error).splitlines()[0]})") from error
     missing = set(columns or ()) - set(table.column_names)
     if missing:
         raise TableError(f"{path}: no column {', '.join(sorted(missing))}")
     return {name: _numpy_column(table.column(name)) for name in table.column_names}
+
+
+@contextlib.contextmanager
+def _readable(path: Path):
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(f"{path}: not a readable Parquet table ({' '.join(str(error).split())})") from error
 
 
 def _numpy_column(column):
@@ -71,10 +79,11 @@ def _numpy_column(column):
 
 
 def table_settings(path: Path) -> dict[str, Any]:
-    """The settings that a table's writer recorded in the file."""
+    """The settings that a table's writer recorded in the file; TableError names a bad file."""
     import pyarrow.parquet as pq
 
-    metadata = pq.read_schema(path).metadata or {}
+    with _readable(path):
+        metadata = pq.read_schema(path).metadata or {}
     return json.loads(metadata.get(b"settings", b"{}"))
 
 

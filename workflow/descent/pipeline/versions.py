@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import site
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -17,8 +18,9 @@ _COMPANIONS = {"numba": ("llvmlite",), "scipy": ("numpy",), "mnist1d": ("numpy",
 @cache
 def _installed() -> dict[str, str]:
     versions = {}
-    for folder in sys.path:
-        if folder and os.path.isdir(folder):
+    # Where a stage's process finds packages: not the user's own folder, nor what PYTHONPATH names.
+    for folder in site.getsitepackages():
+        if os.path.isdir(folder):
             for name in os.listdir(folder):
                 if name.endswith(".dist-info"):
                     distribution, _, version = name.removesuffix(".dist-info").partition("-")

@@ -7,11 +7,13 @@ import json
 import os
 import signal
 import sys
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
-_CONFIGURATION = ("config.yaml", "preview.yaml")
+_CONFIGURATION = {"config.yaml", "preview.yaml"}
+_LIBRARY = Path(__file__).parents[1]
 
 
 def main() -> None:
@@ -19,9 +21,13 @@ def main() -> None:
     # A killed runner must not leave its stage computing on.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     sys.addaudithook(_refuse_configuration)
+    sys.path_hooks.insert(0, _source_finder)
+    sys.path_importer_cache.clear()
     from descent.pipeline.discovery import load_entry
 
     job = json.loads(sys.stdin.read())
+    if os.getppid() != job["runner"]:
+        raise SystemExit("the runner died before its stage began")
     function = load_entry(job["entry"])
     inputs = {name: _paths(value) for name, value in job["inputs"].items()}
     if not job["parts"]:
@@ -37,8 +43,21 @@ def main() -> None:
 
 def _refuse_configuration(event: str, arguments: tuple) -> None:
     # What a stage reads beyond its settings and inputs would be missing from its key.
-    if event == "open" and str(arguments[0]).endswith(_CONFIGURATION):
+    if event == "open" and isinstance(arguments[0], str) and os.path.basename(arguments[0]) in _CONFIGURATION:
         raise PermissionError(f"{arguments[0]}: a stage may not read the configuration, only its own settings")
+
+
+class _SourceLoader(SourceFileLoader):
+    def path_stats(self, path: str) -> dict:
+        # Python matches its compiled files by time in seconds and size: after an edit of the same length within
+        # a second, or a copy that keeps times, the old code would run under the new code's digest.
+        raise OSError
+
+
+def _source_finder(path: str) -> FileFinder:
+    if not Path(path).is_relative_to(_LIBRARY):
+        raise ImportError
+    return FileFinder(path, (_SourceLoader, SOURCE_SUFFIXES))
 
 
 def _paths(value: Any) -> Any:
