@@ -29,19 +29,29 @@ class Plan:
         self._recipes: dict[str, str] = {}
         self._identities: dict[tuple, Identity] = {}
         # The report's order is the order of the blocks as written, which the model does not keep.
-        self._studies = [name for name in config["studies"] if getattr(self.laboratory.studies, name) is not None]
-        self.stages: list[Stage] = list(self._data_stages())
+        self._studies = [name for name in config["studies"] if self._block(name) is not None]
+        self.stages: list[Stage] = []
+        self._by_path: dict[str, Stage] = {}
+        self._add(self._data_stages())
         data = {stage.rule: stage.outputs["table"] for stage in self.stages}
         plans = [self._study(name, data) for name in self._studies]
         for plan in plans:
-            self.stages.extend(plan.stages)
-        self._by_path = {path: stage for stage in self.stages for path in stage.outputs.values()}
+            self._add(plan.stages)
         self._add(self._report_stages(plans))
+        # Every fault in the configuration, the code or the source files shows here, before any work.
+        for path in self._by_path:
+            self.recipe(path)
 
     def _add(self, stages: Iterable[Stage]) -> None:
         for stage in stages:
+            for path in stage.outputs.values():
+                # Names of runs do not tell `A` from `a`, nor all settings from one another.
+                if self._by_path.setdefault(path, stage) != stage:
+                    raise settings.ConfigError(f"config: two different settings would both make {path}")
             self.stages.append(stage)
-            self._by_path.update(dict.fromkeys(stage.outputs.values(), stage))
+
+    def _block(self, study: str):
+        return getattr(self.laboratory.studies, study)
 
     def _data_stages(self) -> Iterable[Stage]:
         for name in type(self.laboratory.data).model_fields:
@@ -52,7 +62,7 @@ class Plan:
     def _study(self, name: str, data: Mapping[str, str]) -> StudyPlan:
         plan = StudyPlan(name, self.laboratory.master_seed, self.laboratory.preview, data)
         try:
-            discovery.load("studies", name).plan(plan, getattr(self.laboratory.studies, name))
+            discovery.load("studies", name).plan(plan, self._block(name))
         except ValueError as error:
             raise settings.ConfigError(f"config: studies.{name}: {error}") from None
         return plan
@@ -67,7 +77,7 @@ class Plan:
         return stages(
             title=self.laboratory.report.title,
             sections=self._studies,
-            study_settings={name: getattr(self.laboratory.studies, name).model_dump(mode="json") for name in self._studies},
+            study_settings={name: self._block(name).model_dump(mode="json") for name in self._studies},
             engine=self.engine,
             preview=self.laboratory.preview,
             claims={name: outputs[0]["claims"] for name, outputs in by_rule["claims"].items() if outputs},
