@@ -9,6 +9,7 @@ from pathlib import Path
 CHECKOUT = Path(workflow.basedir)
 sys.path.insert(0, str(CHECKOUT / "workflow"))
 
+from descent.pipeline.fingerprint import FingerprintError
 from descent.pipeline.plan import Plan
 from descent.pipeline.session import Session
 from descent.pipeline.settings import ConfigError
@@ -19,7 +20,7 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 try:
     PLAN = Plan(config)
-except ConfigError as error:
+except (ConfigError, FingerprintError) as error:
     print(error, file=sys.stderr)
     sys.exit(1)
 
@@ -49,7 +50,9 @@ def _stage(pattern, wildcards):
     try:
         return PLAN.stage(pattern.format(**wildcards))
     except KeyError as error:
-        raise WorkflowError(error.args[0])
+        # An exception would come out as a stack of Snakemake's own calls.
+        print(f"descent: {error.args[0]}", file=sys.stderr)
+        sys.exit(1)
 
 
 def stage_inputs(pattern):

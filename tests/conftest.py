@@ -1,0 +1,20 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.laboratory import Laboratory, finished_laboratory
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory) -> Laboratory:
+    """The finished smoke laboratory; not to be changed."""
+    base = tmp_path_factory.getbasetemp()
+    return finished_laboratory(base.parent if base.name.startswith("popen-") else base)
+
+
+@pytest.fixture
+def laboratory(smoke, tmp_path) -> Laboratory:
+    """A copy of the finished smoke laboratory, in a path with a space, with a store of its own."""
+    return smoke.copy(tmp_path / "a laboratory")

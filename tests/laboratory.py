@@ -1,0 +1,125 @@
+"""A laboratory of its own for a test: a copy of the checkout in which the smoke configuration has run."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+NOT_COPIED = {".git", ".venv", ".venv-peers", "results", ".descent", ".snakemake", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the workflow did: outputs computed, and outputs served from the store."""
+
+    computed: frozenset[str]
+    served: frozenset[str]
+    replicates: dict[str, list[int]]
+    text: str
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        return self.computed | self.served
+
+
+class Laboratory:
+    """A folder with the whole project; `overlays` are configuration files on top of the smoke settings."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.overlays = ["tests/config.yaml"]
+
+    def copy(self, root: Path) -> Laboratory:
+        shutil.copytree(self.root, root, symlinks=True)
+        return Laboratory(root)
+
+    def snakemake(self, *arguments: str, cores: int = 2, check: bool = True) -> subprocess.CompletedProcess:
+        command = self.command(*arguments, cores=cores)
+        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, env=self.environment())
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def command(self, *arguments: str, cores: int = 2) -> list[str]:
+        words = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+        return [*words, "--configfile", *self.overlays]
+
+    def environment(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+    def stage(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
+        environment = {**self.environment(), "PYTHONPATH": str(self.root / "workflow")}
+        done = subprocess.run(
+            [sys.executable, "-m", "descent", *words], cwd=self.root, capture_output=True, text=True, env=environment
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def run(self, *arguments: str, **options) -> Ran:
+        before = self._sidecars()
+        done = self.snakemake(*(arguments or ("report",)), **options)
+        fresh = {path: record for path, record in self._sidecars().items() if before.get(path) != record}
+        return Ran(
+            frozenset(path for path, record in fresh.items() if not record["from_store"]),
+            frozenset(path for path, record in fresh.items() if record["from_store"]),
+            {path: record["computed_replicates"] for path, record in fresh.items()},
+            done.stdout + done.stderr,
+        )
+
+    def _sidecars(self) -> dict[str, dict]:
+        found = {}
+        for file in sorted((self.root / "results").rglob(".provenance/*.json")):
+            output = file.parent.parent / file.name.removesuffix(".json")
+            written = file.stat().st_mtime_ns
+            found[str(output.relative_to(self.root))] = {**json.loads(file.read_text()), "written": written}
+        return found
+
+    def record(self, path: str) -> dict:
+        return self._sidecars()[path]
+
+    def path(self, name: str) -> Path:
+        return self.root / name
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        text = self.path(name).read_text()
+        assert text.count(old) >= 1, f"{old!r} is not in {name}"
+        self.path(name).write_text(text.replace(old, new))
+
+    def configure(self, text: str) -> None:
+        name = f"overlay-{len(self.overlays)}.yaml"
+        self.path(name).write_text(text)
+        self.overlays.append(name)
+
+    def results(self) -> dict[str, bytes]:
+        """Bytes of every result that must not depend on where and how it was made."""
+        files = sorted(path for path in self.path("results").rglob("*") if path.is_file())
+        return {
+            str(path.relative_to(self.root)): path.read_bytes()
+            for path in files
+            if ".provenance" not in path.parts and path.suffix != ".log" and path.name != "run.html"
+        }
+
+
+def fresh_checkout(root: Path) -> Laboratory:
+    """The project's files as they are now, without results, in `root`."""
+    shutil.copytree(CHECKOUT, root, ignore=lambda folder, names: NOT_COPIED.intersection(names), symlinks=True)
+    return Laboratory(root)
+
+
+def finished_laboratory(shared: Path) -> Laboratory:
+    """The laboratory that all tests of a session copy; made by whichever test process comes first."""
+    root = shared / "smoke laboratory"
+    with open(shared / "smoke.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            making = shared / "smoke laboratory being made"
+            shutil.rmtree(making, ignore_errors=True)
+            fresh_checkout(making).snakemake("report")
+            making.rename(root)
+    return Laboratory(root)

@@ -1,0 +1,110 @@
+"""The whole workflow: equal bytes however it is run, and no harm from faults and kills."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.laboratory import Laboratory, fresh_checkout
+
+
+@pytest.fixture
+def checkout(tmp_path, smoke) -> Laboratory:
+    """A checkout without results, with the store of the finished laboratory: runs, but computes nothing."""
+    fresh = fresh_checkout(tmp_path / "a clone")
+    fresh.configure(f"store: {{path: '{smoke.path('.descent/store')}'}}")
+    return fresh
+
+
+def test_the_same_bytes_on_one_core_elsewhere_and_again(smoke, tmp_path):
+    again = fresh_checkout(tmp_path / "somewhere" / "else")
+    again.configure("store: {path: null}")
+    again.snakemake("report", cores=1)
+    assert again.results() == smoke.results()
+
+
+def _start(laboratory: Laboratory) -> subprocess.Popen:
+    return subprocess.Popen(
+        laboratory.command("report"), cwd=laboratory.root, env=laboratory.environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_resumes_to_the_same_bytes(checkout, smoke, number):
+    moments = random.Random(number)
+    for _ in range(3):
+        process = _start(checkout)
+        time.sleep(1.2 + 2.0 * moments.random())
+        (os.killpg if number == signal.SIGKILL else os.kill)(process.pid, number)
+        process.wait()
+        checkout.snakemake("--unlock")
+    checkout.snakemake("report")
+    assert checkout.results() == smoke.results()
+    assert not list(checkout.path("results").rglob(".partial-*"))
+
+
+def test_a_damaged_table_is_named_and_remade(laboratory):
+    table = laboratory.path("results/data/mnist1d.parquet")
+    original = table.read_bytes()
+    table.write_bytes(original[: len(original) // 2])
+    text = laboratory.run("report", "--dry-run").text
+    assert "results/data/mnist1d.parquet: edited since it was made" in text
+    laboratory.run()
+    assert table.read_bytes() == original
+
+
+def test_results_that_cannot_be_written_are_named(checkout):
+    checkout.path("results").write_text("in the way")
+    done = checkout.snakemake("report", check=False)
+    assert done.returncode != 0
+    assert "results" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_missing_source_is_named_before_any_work(checkout):
+    checkout.path("report/sections/planted_relu.md").unlink()
+    done = checkout.snakemake("report", check=False)
+    assert done.returncode != 0
+    assert "report/sections/planted_relu.md: cannot read this source file (No such file or directory)" in done.stderr
+    assert not checkout.path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("overlay", "line"),
+    [
+        ("studies: {unheard_of: {a: 1}}", 'config: studies.unheard_of = {"a": 1}: no such key (allowed: '),
+        ("master_seed: -1", "config: master_seed = -1: should be greater than or equal to 0"),
+        ("report: {engine: word}", "config: report.engine = \"word\": should be 'auto', 'latex' or 'typst'"),
+        ("store: {limit_gib: .nan}", "config: store.limit_gib = NaN: should be a finite number"),
+        ("preview: 3", "config: preview = 3: should be a valid boolean"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_before_any_work(checkout, overlay, line):
+    checkout.configure(overlay)
+    done = checkout.snakemake("report", check=False)
+    assert done.returncode != 0
+    said = [text for text in done.stderr.splitlines() if text.startswith("config: ")]
+    assert len(said) == 1
+    assert said[0].startswith(line)
+    assert "Traceback" not in done.stderr
+    assert not checkout.path("results").exists()
+
+
+def test_an_unknown_output_is_named_with_what_there_is(laboratory):
+    done = laboratory.snakemake("results/planted_relu/figures/learning_rat.svg", check=False)
+    assert done.returncode != 0
+    assert "nothing in the configuration makes this file" in done.stdout + done.stderr
+    assert "results/planted_relu/figures/learning_rate.svg" in done.stdout + done.stderr
+
+
+def test_two_runs_in_one_directory_do_not_mix(checkout, smoke):
+    first = _start(checkout)
+    time.sleep(1.5)
+    second = checkout.snakemake("report", check=False)
+    assert first.wait() == 0
+    assert second.returncode == 0 or "locked" in second.stdout + second.stderr
+    assert checkout.results() == smoke.results()
