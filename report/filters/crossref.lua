@@ -1,0 +1,287 @@
+-- One filter for what pandoc's Markdown lacks, in HTML, LaTeX and Typst alike:
+--   numbers and references   {#fig- #tbl- #eq- #sec- #thm-}, `@id`; an unknown id stops the build
+--   theorem-like divs        ::: {.theorem #thm-id title="..."}, .lemma .proposition .corollary .proof
+--   tables with long cells   ::: {.list-table widths="1,4"} around a list of lists, first row = head
+--   verdict badges           [holds]{.verdict .good}, and notes [text]{.small}
+--   the table of contents    ::: {.contents} (LaTeX and Typst; the HTML template has its own)
+-- LaTeX numbers by itself, in the same order; the other formats get the numbers written out here.
+
+local KINDS = {theorem = "Theorem", lemma = "Lemma", proposition = "Proposition", corollary = "Corollary"}
+local LABELS = {fig = "Figure", tbl = "Table", sec = "Section"}
+local latex, typst, html = FORMAT:match("latex"), FORMAT:match("typst"), FORMAT:match("html")
+
+local labels = {}    -- id -> text of a reference to it
+local known = {}     -- every identifier of the document
+local count = {figure = 0, table = 0, equation = 0, theorem = 0}
+local heading = {}
+local place = "before the first heading"
+
+local function stop(message)
+  io.stderr:write("report: " .. message .. "\n")
+  os.exit(3)
+end
+
+local function raw(text) return pandoc.RawInline(FORMAT, text) end
+local function raw_block(text) return pandoc.RawBlock(FORMAT, text) end
+
+local function next_number(kind)
+  count[kind] = count[kind] + 1
+  return tostring(count[kind])
+end
+
+local function remember(id, label)
+  if id == "" then return end
+  if known[id] then stop("the id #" .. id .. " is used twice") end
+  known[id] = true
+  labels[id] = label
+end
+
+-- first pass: numbers -------------------------------------------------------------------------
+
+local function section_number(header)
+  if header.classes:includes("unnumbered") then return nil end
+  heading[header.level] = (heading[header.level] or 0) + 1
+  for deeper = header.level + 1, 6 do heading[deeper] = 0 end
+  local parts = {}
+  for level = 1, header.level do parts[level] = tostring(heading[level] or 0) end
+  return table.concat(parts, ".")
+end
+
+local function number_header(header)
+  local number = section_number(header)
+  remember(header.identifier, number and LABELS.sec .. "\u{a0}" .. number or pandoc.utils.stringify(header))
+end
+
+local function caption_with(label, blocks)
+  if latex or #blocks == 0 then return blocks end
+  local lead = {pandoc.Span({pandoc.Str(label .. ".")}, {class = "caption-label"}), pandoc.Space()}
+  if typst then lead = {pandoc.Strong({pandoc.Str(label .. ".")}), pandoc.Space()} end
+  local first = blocks[1]
+  first.content = pandoc.Inlines(lead) .. first.content
+  return blocks
+end
+
+local function number_captioned(kind, prefix)
+  return function(element)
+    if #element.caption.long == 0 then return nil end
+    local label = LABELS[prefix] .. "\u{a0}" .. next_number(kind)
+    remember(element.identifier, label)
+    element.caption.long = caption_with(label, element.caption.long)
+    return element
+  end
+end
+
+local function displayed(math, id, number)
+  if latex then return {raw("\\begin{equation}\\label{" .. id .. "}" .. math.text .. "\\end{equation}")} end
+  if typst then
+    return {raw("#math.equation(block: true, numbering: _ => [(" .. number .. ")], "), math, raw(") <" .. id .. ">")}
+  end
+  local mark = pandoc.Span({pandoc.Str("(" .. number .. ")")}, {class = "equation-number"})
+  return {pandoc.Span({math, mark}, pandoc.Attr(id, {"equation"}))}
+end
+
+local function is_space(element)
+  return element ~= nil and (element.t == "Space" or element.t == "SoftBreak")
+end
+
+-- `$$ ... $$ {#eq-id}`: pandoc sees display math, a space and a word.
+local function number_equations(block)
+  local old, new, i = block.content, pandoc.Inlines({}), 1
+  while i <= #old do
+    local element, jump = old[i], 1
+    if element.t == "Math" and element.mathtype == "DisplayMath" then
+      local after = is_space(old[i + 1]) and i + 2 or i + 1
+      local id = old[after] and old[after].t == "Str" and old[after].text:match("^{#(eq%-[%w_.-]+)}$")
+      if id then
+        local number = next_number("equation")
+        remember(id, "(" .. number .. ")")
+        new:extend(displayed(element, id, number))
+        i, jump = after + 1, 0
+      end
+    end
+    if jump == 1 then new:insert(element); i = i + 1 end
+  end
+  block.content = new
+  return block
+end
+
+local function title_of(div)
+  local title = div.attributes.title
+  if not title then return nil end
+  div.attributes.title = nil
+  return pandoc.read(title, "markdown").blocks[1].content
+end
+
+local function theorem_latex(div, class, title)
+  local option = title and pandoc.Inlines({raw("[")}) .. title .. {raw("]")} or pandoc.Inlines({})
+  local label = div.identifier ~= "" and "\\label{" .. div.identifier .. "}" or ""
+  local open = pandoc.Plain(pandoc.Inlines({raw("\\begin{" .. class .. "}")}) .. option .. {raw(label)})
+  return pandoc.Blocks({open}) .. div.content .. {raw_block("\\end{" .. class .. "}")}
+end
+
+local function theorem_typst(div, class, name, title)
+  local head = pandoc.Inlines({raw("#statement(\"" .. class .. "\", \"" .. name .. "\", [")})
+  head:extend(title or {})
+  head:insert(raw("])["))
+  local close = div.identifier ~= "" and "] <" .. div.identifier .. ">" or "]"
+  return pandoc.Blocks({pandoc.Plain(head)}) .. div.content .. {raw_block(close)}
+end
+
+local function theorem_html(div, name, title)
+  local head = pandoc.Inlines({pandoc.Str(name)})
+  if title then head:extend(pandoc.Inlines({pandoc.Space(), pandoc.Str("(")}) .. title .. {pandoc.Str(")")}) end
+  head:insert(pandoc.Str("."))
+  local lead = pandoc.Inlines({pandoc.Span(head, {class = "statement-head"}), pandoc.Space()})
+  if div.content[1] and div.content[1].t == "Para" then
+    div.content[1].content = lead .. div.content[1].content
+  else
+    div.content:insert(1, pandoc.Para(lead))
+  end
+  div.classes:insert("statement")
+  return div
+end
+
+local function statement_class(div)
+  for _, class in ipairs(div.classes) do
+    if KINDS[class] or class == "proof" then return class end
+  end
+end
+
+local function number_div(div)
+  local class = statement_class(div)
+  if not class then return remember(div.identifier, nil) end
+  local name = class == "proof" and "Proof" or KINDS[class] .. "\u{a0}" .. next_number("theorem")
+  remember(div.identifier, name)
+  div.attributes.name = name
+  return div
+end
+
+local function contents()
+  if latex then return raw_block("\\tableofcontents") end
+  if typst then return raw_block("#outline(depth: 2)") end
+  return {}
+end
+
+local function statement(div)
+  if div.classes:includes("contents") then return contents() end
+  local class = statement_class(div)
+  if not class then return nil end
+  local name, title = div.attributes.name, title_of(div)
+  div.attributes.name = nil
+  if latex then return theorem_latex(div, class, title) end
+  if typst then return theorem_typst(div, class, name, title) end
+  return theorem_html(div, name, title)
+end
+
+local function list_table(div)
+  local rows, widths = {}, {}
+  for width in div.attributes.widths:gmatch("[%d.]+") do widths[#widths + 1] = tonumber(width) end
+  local total = 0
+  for _, width in ipairs(widths) do total = total + width end
+  for column, width in ipairs(widths) do widths[column] = width / total end
+  for index, item in ipairs(div.content[1].content) do
+    rows[index] = item[1].content
+    if #rows[index] ~= #widths then stop("row " .. index .. " of a list table has not " .. #widths .. " cells") end
+  end
+  local aligns = {}
+  for column = 1, #widths do aligns[column] = pandoc.AlignLeft end
+  local head = table.remove(rows, 1)
+  div.attributes.widths = nil
+  div.content = pandoc.Blocks({pandoc.utils.from_simple_table(pandoc.SimpleTable({}, aligns, widths, head, rows))})
+  if latex and div.classes:includes("ledger") then
+    return pandoc.Blocks({raw_block("\\begin{ledger}")}) .. div.content .. {raw_block("\\end{ledger}")}
+  end
+  if typst and div.classes:includes("ledger") then
+    return pandoc.Blocks({raw_block("#ledger[")}) .. div.content .. {raw_block("]")}
+  end
+  return div
+end
+
+-- second pass: references -----------------------------------------------------------------------
+
+local function reference(id)
+  local label = labels[id]
+  if not label then stop("unresolved reference @" .. id .. " (" .. place .. ")") end
+  if typst or html then return pandoc.Link({pandoc.Str(label)}, "#" .. id) end
+  if id:match("^eq%-") then return raw("\\eqref{" .. id .. "}") end
+  local name = label:match("^(%u%l+)\u{a0}%d")
+  if not name then return pandoc.Link({pandoc.Str(label)}, "#" .. id) end
+  return raw("\\hyperref[" .. id .. "]{" .. name .. "~\\ref*{" .. id .. "}}")
+end
+
+local function is_reference(id)
+  local prefix = id:match("^(%l+)%-")
+  return prefix == "eq" or prefix == "thm" or LABELS[prefix] ~= nil
+end
+
+local function linked(citations)
+  local inlines = pandoc.Inlines({})
+  for index, citation in ipairs(citations) do
+    if index > 1 then inlines:insert(pandoc.Str(index == #citations and " and " or ", ")) end
+    inlines:extend(citation.prefix)
+    if #citation.prefix > 0 then inlines:insert(pandoc.Space()) end
+    inlines:insert(reference(citation.id))
+    if #citation.suffix > 0 then inlines:insert(pandoc.Space()) end
+    inlines:extend(citation.suffix)
+  end
+  return inlines
+end
+
+-- `@fig-x [@livni2014]` is one Cite to pandoc: the reference goes first, then the citation in its brackets.
+local function cite(element)
+  local references = element.citations:filter(function(citation) return is_reference(citation.id) end)
+  local others = element.citations:filter(function(citation) return not is_reference(citation.id) end)
+  if #references == 0 then return nil end
+  local inlines = linked(references)
+  if #others > 0 then inlines:extend({pandoc.Space(), pandoc.Cite({}, others)}) end
+  return inlines
+end
+
+local function check_link(link)
+  local id = link.target:match("^#(.+)$")
+  if id and not known[id] then stop("a link to #" .. id .. ", which is nowhere (" .. place .. ")") end
+end
+
+local function wrapped(span, in_latex, in_typst)
+  if latex then return pandoc.Inlines({raw(in_latex .. "{")}) .. span.content .. {raw("}")} end
+  if typst then return pandoc.Inlines({raw(in_typst .. "[")}) .. span.content .. {raw("]")} end
+end
+
+local function styled(span)
+  if span.classes:includes("verdict") then
+    local tone = span.classes[2] or "neutral"
+    return wrapped(span, "\\verdict{" .. tone .. "}", "#verdict(\"" .. tone .. "\")")
+  end
+  if span.classes:includes("small") then return wrapped(span, "\\soft", "#soft") end
+end
+
+-- Typst's reader of TeX's `\|` takes it for a single bar outside `\left`.
+local function double_bar(math)
+  if not typst then return nil end
+  math.text = math.text:gsub("\\(.)", function(c) return c == "|" and "\\Vert " or "\\" .. c end)
+  return math
+end
+
+local function inline_svg(image)
+  if html then image.classes:insert("inline-svg"); return image end
+end
+
+local function remember_place(header)
+  place = "in \"" .. pandoc.utils.stringify(header) .. "\""
+end
+
+function Pandoc(document)
+  document = document:walk({Div = function(div)
+    if div.classes:includes("list-table") then return list_table(div) end
+  end})
+  document = document:walk({
+    traverse = "topdown", Header = number_header, Figure = number_captioned("figure", "fig"),
+    Table = number_captioned("table", "tbl"), Para = number_equations, Plain = number_equations, Div = number_div,
+    Span = function(span) if not span.classes:includes("equation") then remember(span.identifier, nil) end end,
+  })
+  document = document:walk({Div = statement})
+  return document:walk({
+    traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled, Math = double_bar,
+    Image = inline_svg,
+  })
+end

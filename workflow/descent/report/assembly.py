@@ -1,0 +1,117 @@
+"""The report's one Markdown source, from sections, values, figures and the ledger."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from descent.claims import Claim, read_claims
+from descent.report.templates import ReportError, render
+
+
+def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
+    """Write the report as pandoc Markdown, every number and verdict filled in.
+
+    `settings`: title, subtitle, sections (names in order), studies (name: settings block), preview, provenance (rows with
+    stage, entry, code, count, versions) and master_seed. `inputs`: template; sections and values
+    (one file each, in the same order); claims; figures; proofs. Raises ReportError naming the
+    template, the line and the value when a template uses what is not there.
+    """
+    claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
+    figures = _figures(inputs["figures"])
+    sections = [
+        _section(name, path, values, settings["studies"][name], claims, figures.get(name, {}))
+        for name, path, values in zip(settings["sections"], inputs["sections"], inputs["values"], strict=True)
+    ]
+    proofs = [render(path, {"claims": claims}) for path in inputs["proofs"]]
+    anchors = _figure_anchors("\n".join([*(section["text"] for section in sections), *proofs]))
+    context = {
+        **settings, "sections": sections, "proofs": proofs, "claims": claims, "documents": DOCUMENT_TITLES,
+        "rows": [_ledger_row(claim, anchors) for claim in claims.values()], "counts": _counts(claims),
+        "setting_rows": {name: _flat(block) for name, block in settings["studies"].items()},
+        "versions": _versions(settings["provenance"]), "quote": json.dumps,
+    }
+    outputs["source"].write_text(render(inputs["template"], context), encoding="utf-8")
+
+
+DOCUMENT_TITLES = {
+    "tau": "Assignment 3: Optimization [@tau]", "du": "theory and practice of gradient descent [@duhomework]",
+    "jhu": "Homework 2: Mathematics of Deep Learning [@jhu]",
+    "eth": "Exercise 5, Optimization Landscape of Neural Networks [@eth]",
+    "snu": "Homework 1, Mathematical Foundations of Deep Neural Networks [@snu]",
+}
+
+
+def _figures(paths: list[Path]) -> dict[str, dict[str, str]]:
+    """Study -> figure -> path from results/report/, without a suffix: each output format brings its own."""
+    figures: dict[str, dict[str, str]] = {}
+    for path in paths:
+        study = path.parent.parent.name
+        figures.setdefault(study, {})[path.stem] = f"../{study}/figures/{path.stem}"
+    return figures
+
+
+def _section(name: str, path: Path, values: Path, block: Mapping[str, Any], claims: Mapping[str, Claim],
+             figures: Mapping[str, str]) -> dict[str, Any]:
+    numbers = json.loads(values.read_text())
+
+    def figure(figure_name: str) -> str:
+        if figure_name not in figures:
+            raise ReportError(f"no figure {figure_name!r} (there are: {', '.join(sorted(figures)) or 'none'})")
+        return figures[figure_name]
+
+    text = render(path, {"v": numbers, "settings": block, "claims": claims, "figure": figure})
+    return {"name": name, "text": text.strip(), "findings": numbers.get("findings", [])}
+
+
+def _figure_anchors(text: str) -> dict[str, str]:
+    """`study/figure` -> the id that a section gives to it."""
+    found = re.findall(r"\]\(\.\./([^/()\s]+)/figures/([^/()\s]+)\)\{#(fig-[\w.-]+)", text)
+    return {f"{study}/{name}": anchor for study, name, anchor in found}
+
+
+def _ledger_row(claim: Claim, anchors: Mapping[str, str]) -> dict[str, Any]:
+    places = {anchor for name, anchor in anchors.items() if claim.figure in (name, name.split("/")[1], anchor)}
+    if claim.figure and len(places) != 1:
+        shown = ", ".join(anchors) or "none"
+        raise ReportError(f"claim {claim.id}: {len(places)} sections show its figure {claim.figure!r} (shown: {shown})")
+    text, tone = verdict_badge(claim)
+    return {**asdict(claim), "statement": " ".join(claim.statement.split()), "badge": text, "tone": tone,
+            "anchor": places.pop() if places else ""}
+
+
+def verdict_badge(claim: Claim) -> tuple[str, str]:
+    """The verdict's words and its tone (good, bad, erratum, weak, neutral); an erratum is expected to be refuted."""
+    if claim.form == "erratum":
+        return {"refuted": ("refuted, as expected", "erratum"), "holds": ("holds, unexpectedly", "weak")}.get(
+            claim.verdict, (claim.verdict, "weak"))
+    tones = {"holds": "good", "refuted": "bad", "reported": "neutral"}
+    return claim.verdict, tones.get(claim.verdict, "weak")
+
+
+def _counts(claims: Mapping[str, Claim]) -> dict[str, Any]:
+    rows = list(claims.values())
+    return {
+        "claims": len(rows),
+        "errata": sum(c.form == "erratum" and c.verdict == "refuted" for c in rows),
+        "verdicts": Counter(c.verdict for c in rows if c.form != "erratum"),
+        "controls": sum(bool(c.control_verdict) for c in rows),
+        "rejected": sum(c.control_verdict == "rejected" for c in rows),
+    }
+
+
+def _flat(block: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in block.items():
+        nested = isinstance(value, Mapping)
+        rows += _flat(value, f"{prefix}{key}.") if nested else [(prefix + key, json.dumps(value, ensure_ascii=False))]
+    return rows
+
+
+def _versions(provenance: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return sorted({pair for row in provenance for pair in row.get("versions", {}).items()})

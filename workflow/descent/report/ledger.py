@@ -1,0 +1,26 @@
+"""The ledger of all studies' claims."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from descent.claims import Claim, read_claims, write_claims
+
+DOCUMENTS = ("tau", "du", "jhu", "eth", "snu")
+
+
+def ledger(settings: dict[str, Any], inputs: dict[str, list[Path]], outputs: dict[str, Path]) -> None:
+    """Join the studies' rows into one table, in the order of the documents and their items.
+
+    `inputs["claims"]`: the studies' tables. Raises ValueError when an id appears in two of them.
+    """
+    rows = [claim for path in inputs["claims"] for claim in read_claims(path)]
+    write_claims(outputs["claims"], sorted(rows, key=_position))
+
+
+def _position(claim: Claim) -> tuple:
+    known = DOCUMENTS.index(claim.document) if claim.document in DOCUMENTS else len(DOCUMENTS)
+    parts = re.findall(r"\d+|\D+", claim.id)
+    return known, [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]

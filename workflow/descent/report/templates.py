@@ -1,0 +1,48 @@
+"""Markdown templates: Jinja2 with `<< value >>`, `<% if %>` and `<# comment #>`, where nothing may be undefined."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from descent.report.formatting import integer, num, num_math, pct
+
+
+class ReportError(ValueError):
+    """The report cannot be made from what there is; the message is one line that says where and why."""
+
+
+def render(path: Path, context: Mapping[str, Any]) -> str:
+    """The text of the template `path`; raises ReportError naming the template, its line and what is wrong with it."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        block_start_string="<%", block_end_string="%>", variable_start_string="<<", variable_end_string=">>",
+        comment_start_string="<#", comment_end_string="#>", trim_blocks=True, lstrip_blocks=True,
+        undefined=_undefined(), loader=jinja2.FunctionLoader(lambda _: (path.read_text(encoding="utf-8"), str(path), None)),
+    )
+    environment.filters.update(num=num, num_math=num_math, pct=pct, integer=integer)
+    try:
+        return environment.get_template(path.name).render(context)
+    except jinja2.TemplateSyntaxError as error:
+        raise ReportError(f"{path}, line {error.lineno}: {error.message}") from error
+    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ReportError(f"{path}, line {_line(error, path)}: {error}") from error
+
+
+def _undefined():
+    import jinja2
+
+    class Missing(jinja2.StrictUndefined):
+        @property
+        def _undefined_message(self) -> str:
+            return f"there is no value {self._undefined_name!r}"
+
+    return Missing
+
+
+def _line(error: Exception, path: Path) -> int:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else 0

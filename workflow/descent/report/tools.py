@@ -1,0 +1,35 @@
+"""The native tools that make documents: which there are, and their versions."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import lru_cache
+from importlib.metadata import version
+
+LATEX_PACKAGES = ("lmodern.sty", "titlesec.sty", "newunicodechar.sty", "placeins.sty", "mathtools.sty", "xurl.sty")
+
+
+@lru_cache
+def tool_version(name: str) -> str:
+    """The version of `pandoc`, `typst` (their distributions bring the program along) or `latex` (its own banner).
+
+    Raises ValueError on another name and FileNotFoundError where there is no LaTeX.
+    """
+    distributions = {"pandoc": "pypandoc_binary", "typst": "typst"}
+    if name in distributions:
+        return version(distributions[name])
+    if name != "latex":
+        raise ValueError(f"unknown tool {name!r} (known: pandoc, latex, typst)")
+    return subprocess.run(["pdftex", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+@lru_cache
+def pdf_engine(choice: str) -> str:
+    """`latex` or `typst`: the choice itself, or for `auto` LaTeX where it and the packages of the report's template are."""
+    if choice != "auto":
+        return choice
+    if not all(shutil.which(program) for program in ("latexmk", "pdflatex", "kpsewhich")):
+        return "typst"
+    found = subprocess.run(["kpsewhich", *LATEX_PACKAGES], capture_output=True).returncode
+    return "typst" if found else "latex"
