@@ -241,6 +241,7 @@ class _Walk:
     def _references(self, node: ast.AST, module: Module) -> None:
         for imported in _imported_modules(node, module):
             self._load(imported)
+            self._external(imported)
         local = _imports(node, module)
         for chain in _chains(node):
             for reference in local.get(chain[0], ()):
@@ -249,10 +250,13 @@ class _Walk:
                 self.reach(module.name, chain[0], chain[1:])
 
     def _follow(self, reference: Reference, attributes: tuple[str, ...]) -> None:
-        package = reference.module.split(".")[0]
-        if package == PACKAGE:
+        self._external(reference.module)
+        if reference.module.split(".")[0] == PACKAGE:
             self._resolve(reference.module, ((reference.attribute,) if reference.attribute else ()) + attributes)
-        elif package not in sys.stdlib_module_names:
+
+    def _external(self, module_name: str) -> None:
+        package = module_name.split(".")[0]
+        if package != PACKAGE and package not in sys.stdlib_module_names:
             self.packages.add(package)
 
     def _resolve(self, name: str, chain: tuple[str, ...]) -> None:
