@@ -19,12 +19,31 @@ def _pairs(items: list[str]) -> dict[str, str | tuple[str, ...]]:
     return {name: tuple(paths) for name, paths in found.items()}
 
 
+def _single(items: list[str]) -> dict[str, str]:
+    pairs = _pairs(items)
+    for name, paths in pairs.items():
+        if len(paths) > 1:
+            raise SystemExit(f"descent: {name}: given {len(paths)} times (lists go after --inputs)")
+    return {name: paths[0] for name, paths in pairs.items()}
+
+
+def _json(kind: type):
+    def parse(text: str):
+        value = json.loads(text)
+        if not isinstance(value, kind):
+            raise ValueError
+        return value
+
+    parse.__name__ = f"JSON {kind.__name__}"  # how argparse calls it when it is wrong
+    return parse
+
+
 def _stage_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m descent", description=__doc__)
     parser.add_argument("stage", help="the operation's name (or `verify`, `schema`)")
     parser.add_argument("--entry", required=True, help="module:function that computes it")
-    parser.add_argument("--settings", required=True, help="all that the stage reads, as JSON")
-    parser.add_argument("--replicates", default="[]", help="replicates to compute, as a JSON list")
+    parser.add_argument("--settings", required=True, type=_json(dict), help="all that the stage reads, as JSON")
+    parser.add_argument("--replicates", default="[]", type=_json(list), help="replicates to compute, as a JSON list")
     parser.add_argument("--tools", nargs="*", default=[], help="native tools whose versions count")
     parser.add_argument("--input", nargs="*", default=[], metavar="NAME=PATH")
     parser.add_argument("--inputs", nargs="*", default=[], metavar="NAME=PATH", help="inputs that are lists")
@@ -47,14 +66,13 @@ def _run_stage(arguments: argparse.Namespace) -> None:
     from descent.pipeline.stage import Stage
     from descent.pipeline.store import open_store
 
-    single = {name: paths[0] for name, paths in _pairs(arguments.input).items()}
     stage = Stage(
         rule=arguments.stage,
         entry=arguments.entry,
-        settings=json.loads(arguments.settings),
-        inputs={**single, **_pairs(arguments.inputs)},
-        outputs={name: paths[0] for name, paths in _pairs(arguments.output).items()},
-        replicates=tuple(json.loads(arguments.replicates)),
+        settings=arguments.settings,
+        inputs={**_single(arguments.input), **_pairs(arguments.inputs)},
+        outputs=_single(arguments.output),
+        replicates=tuple(arguments.replicates),
         tools=tuple(arguments.tools),
     )
     # Otherwise a stopped run would not get to remove its partial files.
