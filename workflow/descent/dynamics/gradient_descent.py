@@ -185,9 +185,14 @@ class GradientDescent:
         """1{w_rᵀx_i ≥ 0} on the samples of the current batch, booleans (m, B), a copy."""
         return self._active[:, : self._size].copy()
 
+    @property
+    def full_batch(self) -> bool:
+        """Whether every step uses all samples."""
+        return self._size == self.n
+
     def loss(self) -> float:
         """½ Σ_i ‖f(x_i) − y_i‖² over all samples at the current weights."""
-        if self._size == self.n:
+        if self.full_batch:
             return 0.5 * float(np.sum(self._R**2))
         residual = self._scale * relu_outputs(self.hidden, self._A, self._inputs) - self._targets
         return 0.5 * float(np.sum(residual**2))

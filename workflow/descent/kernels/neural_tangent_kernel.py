@@ -26,14 +26,3 @@ def h_patterns(inputs: np.ndarray, patterns: np.ndarray) -> np.ndarray:
     """
     active = patterns.astype(np.float32)
     return (inputs @ inputs.T) * ((active @ active.T).astype(np.float64) / patterns.shape[1])
-
-
-def g_infinity(inputs: np.ndarray) -> np.ndarray:
-    """G∞_ij = E_w[relu(wᵀx_i) relu(wᵀx_j)] = (sin θ + (π − θ) cos θ) / 2π for unit inputs, cos θ = x_iᵀx_j.
-
-    The output layer's part of the kernel when both layers are trained (Cho and Saul 2009, degree 1, halved).
-    """
-    cosines = np.clip(inputs @ inputs.T, -1.0, 1.0)
-    np.fill_diagonal(cosines, 1.0)
-    angles = np.arccos(cosines)
-    return (np.sin(angles) + (np.pi - angles) * cosines) / (2 * np.pi)
