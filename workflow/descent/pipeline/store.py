@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -124,11 +125,7 @@ class FolderStore:
                 copy_file(path, partial / name)
             outputs = {name: file_digest(path) for name, path in files.items()}
             (partial / "record.json").write_text(json.dumps({**record, "outputs": outputs}, sort_keys=True))
-            with contextlib.suppress(FileExistsError):
-                os.rename(partial, entry)
-        except OSError as error:
-            if not entry.exists():
-                raise error
+            _rename_unless_there(partial, entry)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -148,6 +145,14 @@ class FolderStore:
                 self._discard(entry)
                 freed += 0 if entry.exists() else sizes[entry]
         return freed
+
+
+def _rename_unless_there(partial: Path, entry: Path) -> None:
+    try:
+        os.rename(partial, entry)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # another writer was first
+            raise
 
 
 def _by_last_use(paths: Iterable[Path]) -> list[tuple[float, Path]]:
