@@ -81,7 +81,8 @@ def bound_columns(metrics: dict[str, np.ndarray], spectrum: dict[str, np.ndarray
     eta = float(times[1] / steps[1])
     held = contracts(spectrum["lambda_min"], spectrum["lambda_max"], eta, lambda_0)
     return {
-        "replicate": metrics["replicate"], "step": steps, "flow_time": times, "log_error": np.log(squared),
+        "replicate": metrics["replicate"], "step": steps, "flow_time": times, "remainder": metrics["remainder"],
+        "log_error": np.log(squared),
         "log_flow_bound": log_flow_bound(squared[0], lambda_0, times),
         "log_discrete_bound": log_discrete_bound(squared[0], lambda_0, eta, steps),
         "log_remainder_bound": log_remainder_bound(squared[0], lambda_0, eta, metrics["remainder"]),

@@ -7,7 +7,7 @@ than its multiplications; two BLAS products with the passes between them take ne
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numba
 import numpy as np
@@ -95,7 +95,7 @@ def _add_weighted(U, A, s, g, n, outputs):
             U[c, i] += a0 * s[0, i] + a1 * s[1, i] + a2 * s[2, i] + a3 * s[3, i]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fused_step(d: int, n: int, outputs: int, train_outputs: bool):
     # The arguments are constants of the compiled code: known only at run time, they make it a fifth slower.
     @numba.njit(fastmath=_FASTMATH, cache=True)

@@ -38,7 +38,8 @@ def record(descent: GradientDescent, eta: float, steps: int, every: int,
             trajectory.append((k, descent.hidden.ravel(), _crossings(before, descent)))
         if diverged:
             break
-    return _columns(metrics, ("step", "loss", "remainder"), eta), _columns(trajectory, ("step", "hidden", "crossings"), eta)
+    weights = _columns(trajectory, ("step", "hidden", "crossings"), eta)
+    return _columns(metrics, ("step", "loss", "remainder"), eta), weights
 
 
 def _crossings(before: np.ndarray | None, descent: GradientDescent) -> int:

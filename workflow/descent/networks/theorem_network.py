@@ -10,7 +10,10 @@ from descent.pipeline.randomness import generator
 
 
 def label_targets(labels: str, digits: np.ndarray) -> np.ndarray:
-    """Targets (n, c): `digit`, standardized to mean 0 and variance 1; `parity`, even +1 and odd −1; `one_hot`, c = 10."""
+    """Targets (n, c): `digit`, standardized (mean 0, variance 1); `parity`, even +1 and odd −1; `one_hot`, c = 10.
+
+    Raises ValueError on other labels.
+    """
     if labels == "one_hot":
         return np.eye(10)[digits]
     if labels == "parity":
@@ -39,7 +42,10 @@ def mean_error_step(lr: float, n: int, outputs: int) -> float:
 
 
 def stable_step(fraction: float, network: str, inputs: np.ndarray, width: int) -> float:
-    """`fraction` of 2/λ_max of the limiting kernel: H∞, or m (H∞ + G∞) when the `literal` network trains both layers."""
+    """`fraction` of 2/λ_max of the limiting kernel: H∞, or m (H∞ + G∞) for the `literal` network.
+
+    G∞ = E[relu relu] is the part of the output layer, which that network trains as well.
+    """
     if network == "literal":
         return fraction * 2 / (width * np.linalg.eigvalsh(h_infinity(inputs) + relu_gram(inputs.T))[-1])
     return fraction * 2 / np.linalg.eigvalsh(h_infinity(inputs))[-1]

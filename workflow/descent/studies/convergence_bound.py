@@ -1,0 +1,377 @@
+"""Does training stay below the convergence bound of Du et al.'s Theorem 3.2? (practical part on MNIST-1D)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from descent.claims import write_claims
+from descent.figures import save_figure
+from descent.pipeline.randomness import generator
+from descent.pipeline.settings import Block
+from descent.pipeline.study import StudyPlan
+from descent.pipeline.tables import read_table, table_settings, write_table
+
+TITLE = "Theorem 3.2 on MNIST-1D: does training stay below the bound?"
+
+
+class Gram(Block):
+    """The Gram matrices at initialization (du.5)."""
+
+    seeds: int = Field(..., ge=2, le=100, description="Initializations for each width (du.5)")
+    widths: list[int] = Field(..., min_length=3, description="Widths m for H(0) against H_infinity, rising (du.5)")
+    draws: int = Field(..., ge=1000, le=10**7, description="Gaussian weights that test the closed form of H_infinity")
+
+
+class Settings(Block):
+    """Settings of the study; spec items du.5 and du.6 give the values of config.yaml."""
+
+    width: int = Field(..., ge=4, le=100000, multiple_of=4, description="Hidden units m (du.6)")
+    steps: int = Field(..., ge=20, le=10**6, multiple_of=20, description="Steps of gradient descent (du.6)")
+    replicates: int = Field(..., ge=1, le=100, description="Initializations of each run (du.6)")
+    labels: list[Literal["digit", "parity", "one_hot"]] = Field(..., min_length=1, description="Targets (du.6)")
+    batch_size: int = Field(..., ge=1, le=5000, description="Samples in a cycled mini-batch (du.6)")
+    learning_rate: float = Field(..., gt=0, le=10, description="Step on the mean-squared error, as first tried (du.6)")
+    stable_fraction: float = Field(
+        ..., gt=0, lt=1, description="Large step over the limit of stability, 2 / lambda_max(H_infinity) (du.6)")
+    record_every: int = Field(..., ge=1, description="Steps between losses on all samples in mini-batch runs")
+    kept_steps: int = Field(..., ge=4, le=200, description="Steps whose weights are kept, even in the logarithm")
+    limit_horizon: float = Field(
+        ..., gt=0, le=1, description="Part of the flow time run again with half and a quarter of the large step")
+    failure_probability: float = Field(..., gt=0, lt=1, description="The theorem's delta (du.6)")
+    gram: Gram = Field(..., description="Gram matrices at initialization (du.5)")
+
+    @model_validator(mode="after")
+    def _digit_labels_rising_widths(self):
+        if "digit" not in self.labels or len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels must be different and contain digit")
+        if self.gram.widths != sorted(set(self.gram.widths)) or self.gram.widths[0] < 1:
+            raise ValueError("gram.widths must be positive and rising")
+        return self
+
+
+def plan(study: StudyPlan, settings: Settings) -> None:
+    """Declare all runs of du.6 with their analyses, the Gram matrices of du.5, and what is read from them."""
+    data = study.data("mnist1d")
+    runs = {name: _plan_run(study, settings, name, run, data) for name, run in _runs(settings).items()}
+    gram = {"master_seed": study.master_seed, "width": settings.width, **settings.gram.model_dump()}
+    tables = {"data": data, "gram": study.table("gram", gram, {"data": data}, seconds=8, memory_mb=700),
+              "spectra": study.table("spectra", gram, {"data": data}, seconds=1)}
+    study.figure("mnist1d_samples", {}, {"data": data})
+    study.figure("gram_spectrum", {"width": settings.width}, tables)
+    study.figure("loss_and_bounds", {}, _paths(runs, ("bound",), ("digit_full_lr", "digit_full_stable")))
+    study.figure("hypothesis", {"delta": settings.failure_probability},
+                 {"data": data, **_paths(runs, ("spectrum",), _covered(settings))})
+    study.figure("flow_limit", {}, _paths(runs, ("bound",), LIMIT))
+    study.figure("labels_and_batches", {"labels": settings.labels}, _paths(runs, ("metrics",), _compared(runs)))
+    evidence = {**tables, **_paths(runs, ("metrics", "spectrum", "bound"), runs)}
+    shared = {**gram, "labels": settings.labels, "delta": settings.failure_probability}
+    study.claims({**shared, "replicates": settings.replicates}, evidence, seconds=4, memory_mb=800)
+    study.values({**shared, "runs": list(runs)}, evidence, seconds=2)
+
+
+LIMIT = ("digit_full_stable", "digit_full_half", "digit_full_quarter")
+
+
+def _covered(settings: Settings) -> list[str]:
+    # The theorem is about scalar outputs, fixed signs and all samples in each step.
+    return [f"{labels}_full_{step}" for labels in settings.labels if labels != "one_hot" for step in ("lr", "stable")]
+
+
+def _compared(runs: Mapping[str, Any]) -> list[str]:
+    return [name for name in runs if name not in LIMIT[1:]]
+
+
+def _runs(settings: Settings) -> dict[str, dict[str, Any]]:
+    rules = {"lr": {"lr": settings.learning_rate}, "stable": {"stable": settings.stable_fraction}}
+    batches = {"full": {"batch": "full"}, "mini": {"batch": settings.batch_size}}
+    runs = {f"{labels}_{batch}_{rule}": {"network": "theorem", "labels": labels, **batches[batch], **rules[rule]}
+            for labels in settings.labels for batch in batches for rule in rules}
+    for name, parts in (("half", 2), ("quarter", 4)):
+        runs[f"digit_full_{name}"] = {"network": "theorem", "labels": "digit", "batch": "full",
+                                      "stable": settings.stable_fraction / parts}
+    for batch, rule in (("full", "stable"), ("mini", "stable"), ("full", "lr")):
+        runs[f"literal_{batch}_{rule}"] = {"network": "literal", "labels": "digit", **batches[batch], **rules[rule]}
+    return runs
+
+
+def _plan_run(study: StudyPlan, settings: Settings, name: str, run: dict[str, Any], data: str) -> dict[str, str]:
+    parts = {"half": 2, "quarter": 4}.get(name.split("_")[-1])
+    steps = round(settings.steps * settings.limit_horizon) * parts if parts else settings.steps
+    full, theorem = run["batch"] == "full", run["network"] == "theorem"
+    # The halved steps are recorded at the flow times of the large one.
+    more = {"steps": steps, "record_every": parts or (1 if full else settings.record_every), "width": settings.width,
+            "kept_steps": settings.kept_steps if theorem else 3, "master_seed": study.master_seed}
+    paths = study.train(run, {**run, **more}, {"data": data}, range(settings.replicates), **_cost(settings, run, more))
+    if theorem:
+        paths["spectrum"] = study.analysis(
+            run, "ntk_spectrum", "descent.kernels.tangent_spectrum:ntk_spectrum", {},
+            {"trajectory": paths["trajectory"], "data": data}, seconds=0.06 * settings.replicates * settings.kept_steps)
+    if theorem and full and run["labels"] != "one_hot":
+        paths["bound"] = study.analysis(
+            run, "convergence_bound", "descent.bounds.convergence:convergence_bound", {},
+            {"metrics": paths["metrics"], "spectrum": paths["spectrum"], "data": data})
+    return paths
+
+
+def _cost(settings: Settings, run: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, float]:
+    # Measured at n = 500, d = 40, m = 1000: milliseconds a step.
+    milliseconds = (0.8 if run["network"] == "theorem" else 1.2) * (1.5 if run["labels"] == "one_hot" else 1)
+    milliseconds = milliseconds if run["batch"] == "full" else 0.22 * milliseconds + 1.3 / more["record_every"]
+    scale = settings.replicates * settings.width / 1000
+    return {"seconds": 0.5 + scale * more["steps"] * milliseconds * 1e-3, "memory_mb": 400,
+            "megabytes": scale * (0.32 * more["kept_steps"] + 24e-6 * more["steps"] / more["record_every"])}
+
+
+def _paths(runs: Mapping[str, Mapping[str, str]], kinds: tuple[str, ...], names) -> dict[str, str]:
+    return {f"{kind}_{name}": runs[name][kind] for kind in kinds for name in names if kind in runs[name]}
+
+
+def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path], replicate: int) -> None:
+    """One replicate of one run: metrics at the recorded steps, weights at the kept ones."""
+    import numpy as np
+
+    from descent.dynamics.gradient_descent import GradientDescent
+    from descent.dynamics.recorded_descent import log_spaced_steps, record
+    from descent.networks import theorem_network as network
+
+    kind, width, seed = settings["network"], settings["width"], settings["master_seed"]
+    data = read_table(inputs["data"])
+    x, y = data["x"], network.label_targets(settings["labels"], data["digit"])
+    eta = (network.mean_error_step(settings["lr"], *y.shape) if "lr" in settings
+           else network.stable_step(settings["stable"], kind, x, width))
+    descent = GradientDescent(
+        network.hidden_weights(seed, replicate, width, x.shape[1]),
+        network.output_weights(kind, seed, replicate, width, y.shape[1]), x, y, eta,
+        scale=width**-0.5 if kind == "theorem" else 1.0, train_outputs=kind == "literal",
+        batch_size=None if settings["batch"] == "full" else settings["batch"])
+    kept = log_spaced_steps(settings["steps"], settings["kept_steps"])
+    tables = record(descent, eta, settings["steps"], settings["record_every"], kept)
+    for name, columns in zip(("metrics", "trajectory"), tables, strict=True):
+        columns = {"replicate": np.full(len(columns["step"]), replicate), **columns}
+        write_table(outputs[name], columns, {"flow_time": "flow time", "loss": "squared error"}, settings)
+
+
+def _initial_weights(settings: dict[str, Any], width: int, seed: int, dimension: int):
+    from descent.networks.theorem_network import hidden_weights
+
+    return hidden_weights(settings["master_seed"], seed, width, dimension)
+
+
+def table_gram(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """λ_min(H(0)) and ‖H(0) − H∞‖₂ for every width and initialization."""
+    import numpy as np
+
+    from descent.kernels.neural_tangent_kernel import h_infinity, h_patterns
+    from descent.networks.two_layer import activation_patterns
+
+    x = read_table(inputs["data"])["x"]
+    limit, rows = h_infinity(x), []
+    for width in sorted({*settings["widths"], settings["width"]}):
+        for seed in range(settings["seeds"]):
+            gram = h_patterns(x, activation_patterns(_initial_weights(settings, width, seed, x.shape[1]), x))
+            least, distance = np.linalg.eigvalsh(gram)[0], np.abs(np.linalg.eigvalsh(gram - limit)).max()
+            rows.append((width, seed, least, distance))
+    names = ("width", "seed", "lambda_min", "distance")
+    write_table(outputs["table"], dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True)), {}, settings)
+
+
+def table_spectra(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """All eigenvalues of H∞ and of H(0) at the study's width (initialization 0), descending."""
+    import numpy as np
+
+    from descent.kernels.neural_tangent_kernel import h_infinity, h_patterns
+    from descent.networks.two_layer import activation_patterns
+
+    x = read_table(inputs["data"])["x"]
+    start = h_patterns(x, activation_patterns(_initial_weights(settings, settings["width"], 0, x.shape[1]), x))
+    columns = {"h_infinity": np.linalg.eigvalsh(h_infinity(x))[::-1], "h_zero": np.linalg.eigvalsh(start)[::-1]}
+    write_table(outputs["table"], {"index": np.arange(1, len(x) + 1), **columns}, {}, settings)
+
+
+def figure_mnist1d_samples(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """Some samples of each digit (du.4)."""
+    from descent.bounds.convergence_figures import draw_samples
+
+    data = read_table(inputs["data"])
+    save_figure(draw_samples(data["x"], data["digit"]), outputs, settings["preview"])
+
+
+def figure_gram_spectrum(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """H∞ and H(0) (du.5)."""
+    from descent.bounds.convergence_figures import draw_gram
+
+    figure = draw_gram(read_table(inputs["gram"]), read_table(inputs["spectra"]), settings["width"])
+    save_figure(figure, outputs, settings["preview"])
+
+
+def figure_loss_and_bounds(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """Training error against the bounds for a small and a large step (du.6)."""
+    from descent.bounds.convergence_figures import draw_loss_and_bounds
+
+    save_figure(draw_loss_and_bounds(_tables(inputs, "bound")), outputs, settings["preview"])
+
+
+def figure_hypothesis(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """What the theorem assumes and its proof controls (du.6)."""
+    from descent.bounds.convergence import radius
+    from descent.bounds.convergence_figures import draw_hypothesis
+
+    x = read_table(inputs["data"])["x"]
+    lambda_0 = _least_eigenvalue(x)
+    figure = draw_hypothesis(_tables(inputs, "spectrum"), lambda_0, radius(len(x), lambda_0, settings["delta"]))
+    save_figure(figure, outputs, settings["preview"])
+
+
+def figure_flow_limit(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """The flow bound as the step goes to 0 (du.6)."""
+    from descent.bounds.convergence_figures import draw_flow_limit
+
+    save_figure(draw_flow_limit(_tables(inputs, "bound")), outputs, settings["preview"])
+
+
+def figure_labels_and_batches(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """Training loss of every run (du.6)."""
+    from descent.bounds.convergence_figures import draw_labels_and_batches
+
+    figure = draw_labels_and_batches(_tables(inputs, "metrics"), settings["labels"])
+    save_figure(figure, outputs, settings["preview"])
+
+
+def _tables(inputs: Mapping[str, Path], kind: str) -> dict[str, Any]:
+    return {name.removeprefix(f"{kind}_"): read_table(path)
+            for name, path in inputs.items() if name.startswith(f"{kind}_")}
+
+
+def _least_eigenvalue(x) -> float:
+    import numpy as np
+
+    from descent.kernels.neural_tangent_kernel import h_infinity
+
+    return float(np.linalg.eigvalsh(h_infinity(x))[0])
+
+
+def claims(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """The ledger's rows for du.4, du.5 and du.6."""
+    x = read_table(inputs["data"])["x"]
+    write_claims(outputs["claims"], [*_gram_claims(settings, inputs, x), *_descent_claims(settings, inputs, x),
+                                     *_reported(settings, inputs)])
+
+
+def _gram_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> list:
+    import numpy as np
+
+    from descent.bounds import convergence_checks as checks
+    from descent.claims import FAMILY_WISE_ERROR, check
+    from descent.kernels.neural_tangent_kernel import h_infinity
+
+    doubled, gram, cosines = x.copy(), read_table(inputs["gram"]), np.clip(x @ x.T, -1, 1)
+    doubled[1] = doubled[0]
+    expected = table_settings(inputs["data"])["num_samples"]
+    copied, figure = "one sample replaced by a copy of another", "gram_spectrum"
+    weights = [_initial_weights(settings, settings["width"], seed, x.shape[1]) for seed in range(settings["seeds"])]
+    draws = generator(settings["master_seed"], "joint_activation", 0, d=x.shape[1])
+    sampled = {"inputs": x, "counts": checks.joint_counts(x, draws, settings["draws"]), "draws": settings["draws"]}
+    return [
+        check("du.4", "empirical", f"The data set has exactly {expected} samples of unit length",
+              checks.unit_length, {"inputs": x, "expected": expected, "order": 2}, {"order": 1},
+              "length in the 1-norm", figure="mnist1d_samples"),
+        check("du.5.h_infinity", "theorem", "The least eigenvalue of H∞ is positive", checks.positive_definite,
+              {"inputs": x}, {"inputs": doubled}, copied, figure=figure),
+        check("du.5.h_zero", "empirical", f"The least eigenvalue of H(0) is positive at m = {settings['width']}",
+              checks.positive_definite, {"inputs": x, "hidden": weights}, {"inputs": doubled}, copied, figure=figure),
+        check("du.5.closed_form", "theorem", "H∞ = xᵢᵀxⱼ (π − arccos xᵢᵀxⱼ)/2π is the expected Gram matrix",
+              checks.closed_form, {**sampled, "gram": h_infinity(x), "error": FAMILY_WISE_ERROR},
+              {"gram": cosines * np.arccos(cosines) / (2 * np.pi)}, "the angle in place of π − angle"),
+        check("du.5.concentration", "asymptotic", "‖H(0) − H∞‖₂ falls like m^(−1/2)", checks.width_exponent,
+              {"widths": gram["width"], "distances": gram["distance"], "expected": -0.5}, {"expected": -1.0},
+              "m^(−1) in place of m^(−1/2)", figure=figure),
+    ]
+
+
+def _descent_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> list:
+    import numpy as np
+
+    from descent.bounds import convergence
+    from descent.bounds import convergence_checks as checks
+    from descent.claims import check
+    from descent.kernels.neural_tangent_kernel import h_infinity
+
+    eigenvalues, n, width = np.linalg.eigvalsh(h_infinity(x)), len(x), settings["width"]
+    rate, wrong, wrong_text = eigenvalues[0], {"rate": eigenvalues[-1]}, "λ_max(H∞) in place of λ_0"
+    bounds, spectra = _tables(inputs, "bound"), _tables(inputs, "spectrum")
+    covered = [name for name in bounds if name not in LIMIT[1:]]
+    start = max(float(np.exp(bounds[name]["log_error"][0])) for name in covered)
+    allowed, needed = (convergence.movement_bound(n, width, start, rate),
+                       convergence.required_width(n, start, rate, settings["delta"]))
+    kept = [spectra[name] for name in covered]
+    moved = {"movement": max(float(table["movement"].max()) for table in kept), "hypotheses": {},
+             "cases": sum(len(table["step"]) for table in kept),
+             "protected": float(np.linalg.norm(_initial_weights(settings, width, 0, x.shape[1]), axis=1).max())}
+    along, everywhere = checks.bound_along_descent, "in all runs, at all steps"
+    run = {"tables": [bounds[name] for name in covered], "rate": rate, "condition": None}
+    limit = dict(zip(("coarse", "middle", "fine"), (bounds[name] for name in LIMIT)))
+    shown = {"figure": "loss_and_bounds"}
+    return [
+        check("du.6.discrete", "theorem", "While ‖I − ηH‖ ≤ 1 − ηλ_0/2, descent stays below the discrete bound with "
+              "the measured remainder added", along, {**run, "kind": "remainder", "condition": "contraction_held"},
+              wrong, wrong_text, form="corrected", **shown),
+        check("du.6.discrete_printed", "empirical", f"‖u(k) − y‖² ≤ (1 − ηλ_0/2)^k ‖u(0) − y‖² {everywhere}", along,
+              {**run, "kind": "discrete"}, wrong, wrong_text, **shown),
+        check("du.6.flow", "theorem", "As η → 0, the flow bound e^(−λ_0 t) holds while λ_min(H) ≥ λ_0/2",
+              checks.flow_limit, {**limit, "rate": rate}, wrong, wrong_text, figure="flow_limit"),
+        check("du.6.flow_printed", "empirical", f"Descent stays below the flow bound e^(−λ_0 t) {everywhere}", along,
+              {**run, "kind": "flow"}, wrong, wrong_text, **shown),
+        check("du.6.flow_descent", "empirical", "Descent stays below the flow bound while λ_min(H) ≥ λ_0/2", along,
+              {**run, "kind": "flow", "condition": "spectrum_held"}, wrong, wrong_text, **shown),
+        check("du.6.hypothesis", "empirical", "λ_min(H(t)) ≥ λ_0/2 at every kept step of every run",
+              checks.least_eigenvalue_kept, {"tables": kept, "level": rate / 2}, {"level": rate},
+              "λ_0 in place of λ_0/2", figure="hypothesis"),
+        check("du.6.movement", "theorem", "No weight moves further than 2√n ‖u(0) − y‖/(√m λ_0)",
+              checks.weights_stay_within, {**moved, "bound": allowed},
+              {"bound": allowed * rate / eigenvalues[-1] / n**0.5}, f"{wrong_text}, and without √n", form="corrected",
+              figure="hypothesis"),
+        check("du.6.width", "theorem", "At the width that the proof requires, no weight moves further than R",
+              checks.weights_stay_within, {**moved, "bound": convergence.radius(n, rate, settings["delta"]),
+                                           "hypotheses": {f"m ≥ {needed:.1e}": width >= needed}},
+              {"hypotheses": {}}, "without the condition on the width", form="corrected", figure="hypothesis"),
+    ]
+
+
+def _reported(settings: dict[str, Any], inputs: Mapping[str, Path]) -> list:
+    from descent.bounds.convergence_summary import run_row
+    from descent.claims import report_only
+
+    rows = {name: run_row(table, None) for name, table in _tables(inputs, "metrics").items()}
+    outside = {"_mini_": "cycled mini-batches", "one_hot_": "ten one-hot outputs", "literal_": "the literal network"}
+    groups = {key: [row for name, row in rows.items() if key in name and not row["diverged"]] for key in outside}
+    return [report_only(f"du.6.{key.strip('_')}", f"Largest final over first loss of the runs with {outside[key]} that "
+                        "did not diverge (not covered by the theorem)",
+                        max(row["final_loss"] / row["first_loss"] for row in group),
+                        settings["replicates"] * len(group), figure="labels_and_batches")
+            for key, group in groups.items() if group]
+
+
+def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """The numbers of the section's prose and tables."""
+    from descent.bounds import convergence_summary as summary
+
+    x = read_table(inputs["data"])["x"]
+    metrics, spectra, bounds = (_tables(inputs, kind) for kind in ("metrics", "spectrum", "bound"))
+    found = summary.gram_values(x, read_table(inputs["gram"]), read_table(inputs["spectra"]), settings["width"])
+    found |= summary.theorem_values(len(x), settings["width"], settings["delta"], found["lambda_0"],
+                                    metrics["digit_full_stable"], spectra["digit_full_stable"])
+    rows = {name: summary.run_row(metrics[name], spectra.get(name)) for name in settings["runs"]}
+    failures = {name: summary.failures(table) for name, table in bounds.items()}
+    found["runs"] = [{"name": name, **row} for name, row in rows.items()]
+    found["bounds"] = [{"name": name, **failures[name]} for name in bounds if name not in LIMIT[1:]]
+    for name in ("digit_full_lr", "digit_full_stable"):
+        found |= {f"{name.split('_')[-1]}_{key}": value for key, value in (rows[name] | failures[name]).items()}
+    first, second = summary.halving_changes([bounds[name] for name in LIMIT])
+    found |= {"halving_first": first, "halving_second": second, "limit_horizon": rows[LIMIT[1]]["flow_time"]}
+    found |= {f"limit_{key}": value for key, value in failures[LIMIT[-1]].items()}
+    outputs["values"].write_text(json.dumps(found, allow_nan=False, sort_keys=True, indent=1))
