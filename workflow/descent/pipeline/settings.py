@@ -91,13 +91,14 @@ def validate(config: Mapping[str, Any]) -> Block:
 def _fault_line(model: type[Block], fault: dict) -> str:
     key = ""
     for part in fault["loc"]:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
+        name = str(part) if str(part).isprintable() else json.dumps(part)
+        key += f"[{part}]" if isinstance(part, int) else f".{name}" if key else name
     if fault["type"] == "missing":
         return f"config: {key}: is missing and has no default"
     if fault["type"] == "extra_forbidden":
         return f"config: {key} = {_short(fault['input'])}: no such key (allowed: {_allowed_keys(model, fault['loc'])})"
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"config: {key} = {_short(fault['input'])}: {message}"
+    return f"config: {key} = {_short(fault['input'])}: {message}" if key else f"config: {message}"
 
 
 def _allowed_keys(model: type[Block], location: tuple) -> str:
