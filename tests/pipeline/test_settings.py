@@ -173,7 +173,8 @@ def test_a_good_configuration_cannot_be_changed():
 
 ODD = [
     {(1, 2): 3}, {1: 2}, {None: 1}, {True: 1}, {"studies": {1: {}}}, {"a\nb": 1},
-    {"studies": {"toy": {"eta": "\ud800"}}}, {"studies": {"toy": {"eta": object()}}}, {"studies": b"bytes"}, {"studies": {1, 2}}, {},
+    {"studies": {"toy": {"eta": "\ud800"}}}, {"studies": {"toy": {"eta": object()}}}, {"studies": b"bytes"},
+    {"studies": {1, 2}}, {},
 ]
 
 

@@ -135,10 +135,12 @@ def read(paths: list[str]) -> dict[str, Any]:
 
 def _merge(base: dict, layer: Mapping) -> None:
     for key, value in layer.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
+        if not isinstance(value, Mapping):
             base[key] = value
+        elif value or key not in base:  # an empty block over a value changes nothing
+            block = base[key] if isinstance(base.get(key), dict) else {}
+            base[key] = block
+            _merge(block, value)
 
 
 def schema() -> str:
