@@ -112,7 +112,9 @@ def _allowed_keys(model: type[Block], location: tuple) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False).encode(errors="backslashreplace").decode()
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    if not text.isprintable():
+        text = json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -45,22 +45,23 @@ def _arrow_array(values: Any):
 
 def read_table(path: Path, columns: list[str] | None = None) -> dict[str, Any]:
     """Columns by name: numpy arrays (fixed-size lists as 2-d arrays), text as lists; TableError names a bad file."""
-    import pyarrow.parquet as pq
-
-    with _readable(path):
-        table = pq.read_table(path, columns=columns)
-    missing = set(columns or ()) - set(table.column_names)
-    if missing:
-        raise TableError(f"{path}: no column {', '.join(sorted(missing))}")
+    with _opened(path) as file:
+        missing = set(columns or ()) - set(file.schema_arrow.names)
+        if missing:
+            raise TableError(f"{path}: no column {', '.join(sorted(missing))}")
+        table = file.read(columns=columns)
     return {name: _numpy_column(table.column(name)) for name in table.column_names}
 
 
 @contextlib.contextmanager
-def _readable(path: Path):
+def _opened(path: Path):
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
-        yield
+        # Not read_table: it takes a folder `eta=0.1` for a column, and the folder of a table for its other parts.
+        with pq.ParquetFile(path) as file:
+            yield file
     except (OSError, pa.ArrowException) as error:
         raise TableError(f"{path}: not a readable Parquet table ({' '.join(str(error).split())})") from error
 
@@ -80,10 +81,8 @@ def _numpy_column(column):
 
 def table_settings(path: Path) -> dict[str, Any]:
     """The settings that a table's writer recorded in the file; TableError names a bad file."""
-    import pyarrow.parquet as pq
-
-    with _readable(path):
-        metadata = pq.read_schema(path).metadata or {}
+    with _opened(path) as file:
+        metadata = file.schema_arrow.metadata or {}
     return json.loads(metadata.get(b"settings", b"{}"))
 
 
@@ -92,5 +91,8 @@ def join_tables(parts: list[Path], path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = [pq.read_table(part) for part in parts]
+    tables = []
+    for part in parts:
+        with _opened(part) as file:
+            tables.append(file.read())
     pq.write_table(pa.concat_tables(tables), path, compression="zstd")
