@@ -54,33 +54,30 @@ def draw_gram(gram: Table, spectra: Table, width: int):
     right.axhline(least / 4, color=THEORY, linestyle=":", label="$\\lambda_0/4$")
     right.set(xlabel="width $m$", ylabel="$\\|H(0)-H^\\infty\\|_2$", title="Distance from the limit")
     for panel in (left, middle, right):
-        panel.legend()
+        panel.legend(loc="lower left")
     return figure
 
 
 def draw_loss_and_bounds(tables: Mapping[str, Table]):
-    """Squared error against the three bounds for the small and the large step."""
+    """Squared error against the three bounds for the small and the large step, all over the first squared error."""
     figure, (panels,) = new_figure(1, 2, height=3.4)
     lines = (("log_error", COLORS[0], "-", "measured"),
-             ("log_remainder_bound", COLORS[2], "-.", "discrete bound with measured remainder"),
+             ("log_flow_bound", THEORY, "-", "flow bound $e^{-\\lambda_0 t}$"),
              ("log_discrete_bound", COLORS[4], "--", "discrete bound $(1-\\eta\\lambda_0/2)^k$"),
-             ("log_flow_bound", THEORY, "-", "flow bound $e^{-\\lambda_0 t}$"))
+             ("log_remainder_bound", COLORS[2], "-.", "discrete bound with measured remainder"))
     for panel, (name, table) in zip(panels, tables.items(), strict=True):
         for column, color, style, label in lines:
             times, values = _stacked(table, column)
-            band(panel, times, values / np.log(10), color, label, linestyle=style)
+            band(panel, times, (values - values[:, :1]) / np.log(10), color, label, linestyle=style)
         _mark_lost_hypothesis(panel, table)
-        panel.set(xlabel="flow time $t=\\eta k$", ylabel="$\\log_{10}\\|u-y\\|^2$", title=_title(name))
+        panel.set(xlabel="flow time $t=\\eta k$", title=STEP_NAMES[name.split("_")[-1]])
+    panels[0].set_ylabel("$\\log_{10}\\,(\\|u-y\\|^2/\\|u(0)-y\\|^2)$")
     figure.legend(*panels[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
-def _title(name: str) -> str:
-    return STEP_NAMES[name.split("_")[-1]].capitalize()
-
-
 def _mark_lost_hypothesis(panel, table: Table) -> None:
-    label = "$\\lambda_{\\min}(H)<\\lambda_0/2$ from here"
+    label = "$\\lambda_{\\min}(H)\\geq\\lambda_0/2$ last seen"
     for run in replicates(table):
         if not run["spectrum_held"].all():
             time = run["flow_time"][np.argmin(run["spectrum_held"])]
@@ -91,11 +88,13 @@ def _mark_lost_hypothesis(panel, table: Table) -> None:
 def draw_hypothesis(tables: Mapping[str, Table], lambda_0: float, radius: float):
     """λ_min(H(t)), weight movement, flipped patterns and patterns crossed per step, for each run of the theorem."""
     figure, axes = new_figure(2, 2, height=5.2, sharex=True)
-    for color, (name, table) in zip(COLORS, tables.items(), strict=False):
+    for name, table in tables.items():
         labels, _, step = name.rsplit("_", 2)
+        color = COLORS[list(LABEL_NAMES).index(labels)]
+        line = {"marker": "o", "markersize": 3, "linestyle": "-"} if step == "stable" else {"linestyle": "--"}
         for panel, column in zip(axes.flat, ("lambda_min", "movement", "flipped", "crossings"), strict=True):
             times, values = _stacked(table, column)
-            band(panel, times[1:], values[:, 1:], color, f"{LABEL_NAMES[labels]}, {STEP_NAMES[step]}", marker=".")
+            band(panel, times[1:], values[:, 1:], color, f"{LABEL_NAMES[labels]}, {STEP_NAMES[step]}", **line)
             panel.set_xscale("log")
     (least, movement), (flipped, crossings) = axes
     least.axhline(lambda_0 / 2, color=THEORY, linestyle="--")
@@ -105,7 +104,7 @@ def draw_hypothesis(tables: Mapping[str, Table], lambda_0: float, radius: float)
     movement.annotate("$R$", (0.02, radius), xycoords=("axes fraction", "data"), va="bottom")
     movement.set(ylabel="$\\max_r\\|w_r(t)-w_r(0)\\|$", yscale="log", title="Movement of the weights")
     flipped.set(xlabel="flow time $t$", ylabel="fraction of all patterns", title="Patterns that differ from the start")
-    crossings.set(xlabel="flow time $t$", ylabel="patterns", yscale="symlog", title="Patterns that change in one step")
+    crossings.set(xlabel="flow time $t$", ylabel="patterns", yscale="log", title="Patterns that change in one step")
     figure.legend(*least.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -118,10 +117,10 @@ def draw_flow_limit(tables: Mapping[str, Table]):
     count = min(len(run["step"]) for group in runs for run in group)
     chosen = np.unique(np.linspace(0, count - 1, POINTS).astype(int))
     times = runs[0][0]["flow_time"][chosen]
-    for name, color, group in zip(names, COLORS, runs, strict=False):
+    for name, color, style, group in zip(names, COLORS, ("-", "--", ":"), runs, strict=False):
         errors.append(np.array([run["log_error"][chosen] for run in group]))
         bounds = np.array([run["log_flow_bound"][chosen] for run in group])
-        band(ratio, times, (errors[-1] - bounds) / np.log(10), color, f"step {name}")
+        band(ratio, times, (errors[-1] - bounds) / np.log(10), color, f"step {name}", linestyle=style)
     ratio.axhline(0, color=THEORY)
     _mark_lost_hypothesis(ratio, tables[list(tables)[-1]])
     for i, color in ((0, COLORS[0]), (1, COLORS[2])):
@@ -151,15 +150,19 @@ def draw_labels_and_batches(tables: Mapping[str, Table], labels: list[str]):
         panel.set_xlabel("flow time $t$")
     for panel in list(axes.flat)[len(groups):]:
         panel.set_visible(False)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
 def _draw_loss(panel, batch: str, step: str, table: Table) -> None:
-    color, style = COLORS[0 if batch == "full" else 1], "-" if step == "stable" else "--"
+    color = COLORS[0 if step == "stable" else 4]
+    # Mini-batches thin and dashed on top of all samples, which they follow closely.
+    kind, line = (("all samples", {"linewidth": 4, "alpha": 0.45}) if batch == "full"
+                  else ("mini-batches", {"linewidth": 1.2, "linestyle": "--"}))
     times, losses = _stacked(table, "loss")
     ratios = losses / losses[:, :1]
-    kind = "all samples" if batch == "full" else "mini-batches"
-    band(panel, times[1:], ratios[:, 1:], color, f"{kind}, {STEP_NAMES[step]}", linestyle=style)
-    if not np.all(ratios[:, -1] < 10):
-        panel.plot(times[-1], 5, "x", color=color)
+    if np.all(ratios[:, -1] < 10):
+        band(panel, times[1:], ratios[:, 1:], color, f"{kind}, {STEP_NAMES[step]}", **line)
+    else:
+        panel.plot(times[-1], 3, "x", color=color)
+        panel.annotate(" first-try step: diverged", (times[-1], 3), color=color, va="center")

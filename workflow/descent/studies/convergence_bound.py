@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import exp, log10
 from pathlib import Path
 from typing import Any, Literal
 
@@ -287,9 +288,9 @@ def _gram_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> lis
         check("du.5.closed_form", "theorem", "H∞ = xᵢᵀxⱼ (π − arccos xᵢᵀxⱼ)/2π is the expected Gram matrix",
               checks.closed_form, {**sampled, "gram": h_infinity(x), "error": FAMILY_WISE_ERROR},
               {"gram": cosines * np.arccos(cosines) / (2 * np.pi)}, "the angle in place of π − angle"),
-        check("du.5.concentration", "asymptotic", "‖H(0) − H∞‖₂ falls like m^(−1/2)", checks.width_exponent,
+        check("du.5.concentration", "asymptotic", "‖H(0) − H∞‖₂ falls like 1/√m", checks.width_exponent,
               {"widths": gram["width"], "distances": gram["distance"], "expected": -0.5}, {"expected": -1.0},
-              "m^(−1) in place of m^(−1/2)", figure=figure),
+              "1/m in place of 1/√m", figure=figure),
     ]
 
 
@@ -302,7 +303,7 @@ def _descent_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> 
     from descent.kernels.neural_tangent_kernel import h_infinity
 
     eigenvalues, n, width = np.linalg.eigvalsh(h_infinity(x)), len(x), settings["width"]
-    rate, wrong, wrong_text = eigenvalues[0], {"rate": eigenvalues[-1]}, "λ_max(H∞) in place of λ_0"
+    rate, wrong, wrong_text = eigenvalues[0], {"rate": eigenvalues[-1]}, "λ_max(H∞) in place of λ₀"
     bounds, spectra = _tables(inputs, "bound"), _tables(inputs, "spectrum")
     covered = [name for name in bounds if name not in LIMIT[1:]]
     start = max(float(np.exp(bounds[name]["log_error"][0])) for name in covered)
@@ -317,21 +318,21 @@ def _descent_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> 
     limit = dict(zip(("coarse", "middle", "fine"), (bounds[name] for name in LIMIT)))
     shown = {"figure": "loss_and_bounds"}
     return [
-        check("du.6.discrete", "theorem", "While ‖I − ηH‖ ≤ 1 − ηλ_0/2, descent stays below the discrete bound with "
+        check("du.6.discrete", "theorem", "While ‖I − ηH‖ ≤ 1 − ηλ₀/2, descent stays below the discrete bound with "
               "the measured remainder added", along, {**run, "kind": "remainder", "condition": "contraction_held"},
               wrong, wrong_text, form="corrected", **shown),
-        check("du.6.discrete_printed", "empirical", f"‖u(k) − y‖² ≤ (1 − ηλ_0/2)^k ‖u(0) − y‖² {everywhere}", along,
+        check("du.6.discrete_printed", "empirical", f"‖u(k) − y‖² ≤ (1 − ηλ₀/2)ᵏ ‖u(0) − y‖² {everywhere}", along,
               {**run, "kind": "discrete"}, wrong, wrong_text, **shown),
-        check("du.6.flow", "theorem", "As η → 0, the flow bound e^(−λ_0 t) holds while λ_min(H) ≥ λ_0/2",
+        check("du.6.flow", "theorem", "As η → 0, the flow bound exp(−λ₀t) holds while λ_min(H) ≥ λ₀/2",
               checks.flow_limit, {**limit, "rate": rate}, wrong, wrong_text, figure="flow_limit"),
-        check("du.6.flow_printed", "empirical", f"Descent stays below the flow bound e^(−λ_0 t) {everywhere}", along,
+        check("du.6.flow_printed", "empirical", f"Descent stays below the flow bound exp(−λ₀t) {everywhere}", along,
               {**run, "kind": "flow"}, wrong, wrong_text, **shown),
-        check("du.6.flow_descent", "empirical", "Descent stays below the flow bound while λ_min(H) ≥ λ_0/2", along,
+        check("du.6.flow_descent", "empirical", "Descent stays below the flow bound while λ_min(H) ≥ λ₀/2", along,
               {**run, "kind": "flow", "condition": "spectrum_held"}, wrong, wrong_text, **shown),
-        check("du.6.hypothesis", "empirical", "λ_min(H(t)) ≥ λ_0/2 at every kept step of every run",
+        check("du.6.hypothesis", "empirical", "λ_min(H(t)) ≥ λ₀/2 at every kept step of every run",
               checks.least_eigenvalue_kept, {"tables": kept, "level": rate / 2}, {"level": rate},
-              "λ_0 in place of λ_0/2", figure="hypothesis"),
-        check("du.6.movement", "theorem", "No weight moves further than 2√n ‖u(0) − y‖/(√m λ_0)",
+              "λ₀ in place of λ₀/2", figure="hypothesis"),
+        check("du.6.movement", "theorem", "No weight moves further than 2√n ‖u(0) − y‖/(√m λ₀)",
               checks.weights_stay_within, {**moved, "bound": allowed},
               {"bound": allowed * rate / eigenvalues[-1] / n**0.5}, f"{wrong_text}, and without √n", form="corrected",
               figure="hypothesis"),
@@ -367,11 +368,13 @@ def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str,
                                     metrics["digit_full_stable"], spectra["digit_full_stable"])
     rows = {name: summary.run_row(metrics[name], spectra.get(name)) for name in settings["runs"]}
     failures = {name: summary.failures(table) for name, table in bounds.items()}
-    found["runs"] = [{"name": name, **row} for name, row in rows.items()]
-    found["bounds"] = [{"name": name, **failures[name]} for name in bounds if name not in LIMIT[1:]]
-    for name in ("digit_full_lr", "digit_full_stable"):
+    found["runs"] = [{**summary.run_names(name), **row} for name, row in rows.items()]
+    found["bounds"] = [{**summary.run_names(name), **failures[name]} for name in bounds if name not in LIMIT[1:]]
+    for name in ("digit_full_lr", *LIMIT):
         found |= {f"{name.split('_')[-1]}_{key}": value for key, value in (rows[name] | failures[name]).items()}
-    first, second = summary.halving_changes([bounds[name] for name in LIMIT])
-    found |= {"halving_first": first, "halving_second": second, "limit_horizon": rows[LIMIT[1]]["flow_time"]}
-    found |= {f"limit_{key}": value for key, value in failures[LIMIT[-1]].items()}
+    found["lr_bound_end"] = exp(-found["lambda_0"] * rows["digit_full_lr"]["flow_time"])
+    found["batch_factor"] = summary.batch_factor(metrics["digit_full_stable"], metrics["digit_mini_stable"])
+    found["stable_fall_orders"] = log10(found["stable_first_loss"] / found["stable_final_loss"])
+    found["halving_first"], found["halving_second"] = summary.halving_changes([bounds[name] for name in LIMIT])
+    found["findings"] = summary.findings(found)
     outputs["values"].write_text(json.dumps(found, allow_nan=False, sort_keys=True, indent=1))
