@@ -217,7 +217,8 @@ def where_positive(typing, conditions, vectors):
 
     def generate(context, builder, signature, arguments):
         pairs = zip(*(cgutils.unpack_tuple(builder, argument) for argument in arguments))
-        return _pack(context, builder, [builder.select(builder.fcmp_ordered(">", c, _ZERO), v, _ZERO) for c, v in pairs])
+        chosen = [builder.select(builder.fcmp_ordered(">", c, _ZERO), v, _ZERO) for c, v in pairs]
+        return _pack(context, builder, chosen)
 
     return vectors(conditions, vectors), generate
 

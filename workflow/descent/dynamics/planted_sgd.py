@@ -11,8 +11,21 @@ import numpy as np
 from numba import njit
 
 from descent.dynamics.lanes import (
-    add_combination, add_multiples, add_products, aligned_zeros, from_tiles, load, load_rows, relu, store, store_rows,
-    store_sums, to_tiles, where_positive, zeros,
+    LANES,
+    add_combination,
+    add_multiples,
+    add_products,
+    aligned_zeros,
+    from_tiles,
+    load,
+    load_rows,
+    relu,
+    store,
+    store_rows,
+    store_sums,
+    to_tiles,
+    where_positive,
+    zeros,
 )
 from descent.dynamics.philox import fill_normals, padded
 
@@ -116,18 +129,18 @@ class PlantedSGD:
     """
 
     def __init__(self, teacher, weights, batch_size: int, key, samples: int = 0):
-        shapes = {matrix.shape[0] for matrix in (teacher[0], weights[0])}, {m.shape[0] for m in (teacher[1], weights[1])}
-        if len(shapes[0]) > 1 or len(shapes[1]) > 1 or weights[0].shape[1] != weights[1].shape[1]:
-            raise ValueError(f"weights {[w.shape for w in weights]} do not fit the teacher's {[w.shape for w in teacher]}")
+        for student, taught in zip(weights, teacher):
+            if student.shape != (taught.shape[0], weights[0].shape[1]):
+                raise ValueError(f"weights of shape {student.shape} do not fit the teacher's of shape {taught.shape}")
         self.samples, self.key, self.width = samples, key, weights[0].shape[1]
         self._batch = tuple(range(batch_size))
         self._weights, self._teacher = [to_tiles(w) for w in weights], [to_tiles(w) for w in teacher]
-        outputs, dimension, steps = teacher[0].shape[0], teacher[1].shape[0], max(1, BLOCK_SAMPLES // batch_size)
-        self._work = (
-            np.empty((padded(dimension), steps * batch_size), np.float32), np.empty((steps, outputs, batch_size), np.float32),
-            aligned_zeros((len(self._weights[0]), batch_size, 16)), aligned_zeros((len(self._teacher[0]), batch_size, 16)),
-            np.empty((outputs, batch_size), np.float32), np.empty(batch_size, np.float32),
-        )
+        outputs, dimension, steps = len(teacher[0]), len(teacher[1]), max(1, BLOCK_SAMPLES // batch_size)
+        # In the order of `_advance`: inputs, targets, both networks' activations, residuals and losses.
+        shapes = [(padded(dimension), steps * batch_size), (steps, outputs, batch_size),
+                  *((len(tiles), batch_size, LANES) for tiles in (self._weights[0], self._teacher[0])),
+                  (outputs, batch_size), (batch_size,)]
+        self._work = [aligned_zeros(shape) for shape in shapes]
 
     @property
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +149,7 @@ class PlantedSGD:
         return from_tiles(output, self.width), from_tiles(hidden, self.width)
 
     def advance(self, steps: int, rate: float) -> np.ndarray:
-        """Make `steps` steps at learning rate `rate`; each mini-batch's objective before its step, (steps,), float32."""
+        """Make `steps` steps at learning rate `rate`; each mini-batch's objective before its step, (steps,)."""
         objectives = np.empty(steps, np.float32)
         _advance(*self._weights, *self._teacher, self.key, self.samples, rate, objectives, *self._work, self._batch)
         self.samples += steps * len(self._batch)

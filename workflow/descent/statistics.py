@@ -1,0 +1,69 @@
+"""Intervals, tests and ledger checks over replicates and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from descent.claims import FAMILY_WISE_ERROR, Outcome
+
+# All sampling claims of the laboratory share one family-wise error; each takes this part of it.
+CLAIM_LEVEL = FAMILY_WISE_ERROR / 20
+
+
+def mean_interval(samples, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Mean of `samples` (one-dimensional, at least 2) and the ends of Student's interval for it."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    samples = np.asarray(samples, float)
+    half = stdtrit(len(samples) - 1, 0.5 + confidence / 2) * samples.std(ddof=1) / np.sqrt(len(samples))
+    return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)
+
+
+def agreement(means, errors, expected, samples: int, scale: float = 1.0) -> Outcome:
+    """Whether every mean of `samples` samples, with its standard error, agrees with `scale` times its expectation.
+
+    Observed: the largest |mean - scale expected| / error. Bound: what all of these keep with probability 1 -
+    `CLAIM_LEVEL` when the expectations are right (Student's quantile, Bonferroni over means and sides).
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    observed = float(np.max(np.abs(np.asarray(means) - scale * np.asarray(expected)) / errors))
+    bound = float(-stdtrit(samples - 1, CLAIM_LEVEL / (2 * len(means))))
+    return Outcome(observed, bound, len(means), observed <= bound, confidence=1 - CLAIM_LEVEL)
+
+
+def falling_trend(samples, rotation: int = 0) -> Outcome:
+    """Whether `samples` (replicates, treatments) fall from left to right: Page's (1963) trend test, exact p-value.
+
+    Under the null hypothesis each order of a row is equally likely. Infinite values are allowed and tie. As a
+    control, `rotation` turns each row by so many places more than the row before.
+    """
+    import numpy as np
+    from scipy.stats import page_trend_test
+
+    rows = np.array([np.roll(row, rotation * i) for i, row in enumerate(samples)])
+    p_value = float(page_trend_test(rows[:, ::-1], method="exact").pvalue)
+    return Outcome(p_value, CLAIM_LEVEL, rows.size, p_value <= CLAIM_LEVEL, confidence=1 - CLAIM_LEVEL)
+
+
+def mean_ranks(columns: Iterable) -> list[float]:
+    """Mean rank over the replicates of each of the `columns` (one value for each replicate), 1 for the least."""
+    import numpy as np
+    from scipy.stats import rankdata
+
+    return rankdata(np.stack(list(columns), axis=1), axis=1).mean(axis=0).tolist()
+
+
+def ending_summary(last) -> dict[str, Any]:
+    """Number of replicates and of those that diverged (not finite); of the others the geometric mean, 95% interval.
+
+    The interval is Student's for the mean logarithm; all three are None when fewer than two are left.
+    """
+    import numpy as np
+
+    ended = last[np.isfinite(last)]
+    interval = np.exp(mean_interval(np.log(ended))).tolist() if len(ended) > 1 else (None, None, None)
+    return {"replicates": len(last), "diverged": len(last) - len(ended), **dict(zip(("mean", "low", "high"), interval))}
