@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +68,7 @@ class Plan:
 
     def _report_stages(self, plans: list[StudyPlan]) -> list[Stage]:
         from descent.report.stages import stages
+        from descent.report.tools import pdf_engine
 
         by_rule = {
             rule: {plan.name: [dict(stage.outputs) for stage in plan.stages if stage.rule == rule] for plan in plans}
@@ -78,12 +78,13 @@ class Plan:
             title=self.laboratory.report.title,
             sections=self._studies,
             study_settings={name: self._block(name).model_dump(mode="json") for name in self._studies},
-            engine=self.engine,
+            engine=pdf_engine(self.laboratory.report.engine),
             preview=self.laboratory.preview,
             claims={name: outputs[0]["claims"] for name, outputs in by_rule["claims"].items() if outputs},
             values={name: outputs[0]["values"] for name, outputs in by_rule["values"].items() if outputs},
             figures=by_rule["figure"],
             provenance=self._provenance(),
+            master_seed=self.laboratory.master_seed,
         )
 
     def _provenance(self) -> list[dict[str, Any]]:
@@ -93,14 +94,6 @@ class Plan:
             row = {"stage": stage.rule, "entry": stage.entry, "code": identity.code, "versions": identity.versions}
             rows.setdefault((stage.rule, stage.entry), {**row, "count": 0})["count"] += 1
         return list(rows.values())
-
-    @property
-    def engine(self) -> str:
-        """What makes the PDF: the configured engine, or for `auto` latex where it is installed, else typst."""
-        chosen = self.laboratory.report.engine
-        if chosen != "auto":
-            return chosen
-        return "latex" if shutil.which("latexmk") and shutil.which("pdflatex") else "typst"
 
     def stage(self, path: str) -> Stage:
         """The stage that makes `path`; raises KeyError with a line that says what there is instead."""
