@@ -8,6 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
+from descent.pipeline.stage import Stage
+
 
 def _pairs(items: list[str]) -> dict[str, str | tuple[str, ...]]:
     found: dict[str, list[str]] = {}
@@ -61,12 +63,9 @@ def _verify_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_stage(arguments: argparse.Namespace) -> None:
-    from descent.pipeline.runner import Run
-    from descent.pipeline.stage import Stage
-    from descent.pipeline.store import open_store
-
-    stage = Stage(
+def stage_of(arguments: argparse.Namespace) -> Stage:
+    """The stage that a command line describes."""
+    return Stage(
         rule=arguments.stage,
         entry=arguments.entry,
         settings=arguments.settings,
@@ -75,9 +74,16 @@ def _run_stage(arguments: argparse.Namespace) -> None:
         replicates=tuple(arguments.replicates),
         tools=tuple(arguments.tools),
     )
+
+
+def _run_stage(arguments: argparse.Namespace) -> None:
+    from descent.pipeline.runner import Run
+    from descent.pipeline.store import open_store
+
     # Otherwise a stopped run would not get to remove its partial files.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    Run(stage, open_store(arguments.store), arguments.recipe, arguments.log, arguments.exact).execute()
+    store = open_store(arguments.store)
+    Run(stage_of(arguments), store, arguments.recipe, arguments.log, arguments.exact).execute()
 
 
 def _verify(arguments: argparse.Namespace) -> None:
