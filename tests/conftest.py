@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.laboratory import Laboratory, finished_laboratory
@@ -18,3 +19,9 @@ def smoke(tmp_path_factory) -> Laboratory:
 def laboratory(smoke, tmp_path) -> Laboratory:
     """A copy of the finished smoke laboratory, in a path with a space, with a store of its own."""
     return smoke.copy(tmp_path / "a laboratory")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers for cases and references, the same in every run."""
+    return np.random.default_rng(0)

@@ -85,7 +85,7 @@ def _cos_sin(word):
 def box_muller(word, other):
     """Two independent standard normals (float32) from two random words: sqrt(-2 log u) (cos, sin)(2 pi v).
 
-    u = (word + 1/2) / 2^32 is never 0, so that |normal| <= sqrt(66 log 2) < 6.77.
+    u = (word + 1/2) / 2^32, rounded to float32, is never 0, so that |normal| <= sqrt(66 log 2) < 6.77.
     """
     radius = np.sqrt(-_TWO * _log(float32(word) * np.float32(2.0**-32) + np.float32(2.0**-33)))
     cos, sin = _cos_sin(other)
