@@ -255,10 +255,45 @@ local function styled(span)
   if span.classes:includes("small") then return wrapped(span, "\\soft", "#soft") end
 end
 
--- Typst's reader of TeX's `\|` takes it for a single bar outside `\left`.
-local function double_bar(math)
-  if not typst then return nil end
-  math.text = math.text:gsub("\\(.)", function(c) return c == "|" and "\\Vert " or "\\" .. c end)
+-- TeX's `\|` and `|` do not say whether they open or close, and MathML and Typst space them, and a `+` after them, as they
+-- guess. By turns they do, unless TeX's `\left` says so or their number is odd (as in conditional expectations).
+local function bars(text, bar, opening, closing)
+  local parts, from, open = {}, 1, false
+  for start, stop in text:gmatch("()" .. bar .. "()") do
+    local before = text:sub(1, start - 1)
+    if not (before:match("\\$") or before:match("\\left%s*$") or before:match("\\right%s*$")) then
+      open = not open
+      parts[#parts + 1] = text:sub(from, start - 1) .. (open and opening or closing)
+      from = stop
+    end
+  end
+  return open and text or table.concat(parts) .. text:sub(from)
+end
+
+local NAMES = {}
+for name in ("sin cos tan arccos arcsin log ln exp max min sup inf det Pr"):gmatch("%a+") do NAMES[name] = true end
+
+-- MathML leaves no room around the names of functions, where TeX leaves a thin space.
+local function function_names(text)
+  local parts, from = {}, 1
+  for start, name, stop in text:gmatch("()\\(%a+)()") do
+    if NAMES[name] then
+      local script = text:match("^[%^_]%w()", stop) or text:match("^[%^_]%b{}()", stop) or stop
+      local after = text:match("^%s*(\\?%a*)", script)
+      parts[#parts + 1] = text:sub(from, start - 1)
+      if text:sub(1, start - 1):match("[%w%)}%]]%s*$") then parts[#parts + 1] = "\\," end
+      parts[#parts + 1] = text:sub(start, script - 1)
+      if after ~= "" and after ~= "\\" and after ~= "\\left" then parts[#parts + 1] = "\\," end
+      from = script
+    end
+  end
+  return table.concat(parts) .. text:sub(from)
+end
+
+local function formula(math)
+  if latex then return nil end
+  math.text = bars(bars(math.text, "\\|", "\\lVert ", "\\rVert "), "|", "\\lvert ", "\\rvert ")
+  if html then math.text = function_names(math.text) end
   return math
 end
 
@@ -281,7 +316,7 @@ function Pandoc(document)
   })
   document = document:walk({Div = statement})
   return document:walk({
-    traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled, Math = double_bar,
+    traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled, Math = formula,
     Image = inline_svg,
   })
 end

@@ -40,10 +40,11 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
 
 
 DOCUMENT_TITLES = {
-    "tau": "Assignment 3: Optimization [@tau]", "du": "theory and practice of gradient descent [@duhomework]",
-    "jhu": "Homework 2: Mathematics of Deep Learning [@jhu]",
-    "eth": "Exercise 5, Optimization Landscape of Neural Networks [@eth]",
-    "snu": "Homework 1, Mathematical Foundations of Deep Neural Networks [@snu]",
+    "tau": "Assignment 3: Optimization, of a course on the foundations of deep learning (2023)",
+    "du": "theoretical and practical exercises on @du2019",
+    "jhu": "Homework 2, Mathematics of Deep Learning, Johns Hopkins University (2019)",
+    "eth": "Exercise 5, Optimization Landscape of Neural Networks",
+    "snu": "Homework 1, Mathematical Foundations of Deep Neural Networks, Seoul National University (2024)",
 }
 
 
@@ -98,7 +99,8 @@ def _counts(claims: Mapping[str, Claim]) -> dict[str, Any]:
     rows = list(claims.values())
     return {
         "claims": len(rows),
-        "errata": sum(c.form == "erratum" and c.verdict == "refuted" for c in rows),
+        "errata": sum(c.form == "erratum" for c in rows),
+        "errata_refuted": sum(c.form == "erratum" and c.verdict == "refuted" for c in rows),
         "verdicts": Counter(c.verdict for c in rows if c.form != "erratum"),
         "controls": sum(bool(c.control_verdict) for c in rows),
         "rejected": sum(c.control_verdict == "rejected" for c in rows),

@@ -58,12 +58,12 @@ def plain(font: Path, target: Path) -> None:
 
 
 def code_points(page: str) -> set[int]:
-    """The code points of the page's text; letters that browsers slant in formulas bring their slanted forms."""
+    """The code points of the page's text, with those that browsers themselves put in: slanted letters, root signs."""
     reader = _Text()
     reader.feed(page)
     letters = set("".join(reader.identifiers))
     slanted = {ord(c) for c in _mathematical_italics() if unicodedata.normalize("NFKC", c) in letters}
-    return {ord(c) for c in "".join(reader.text)} | slanted | set(range(0x20, 0x7F))
+    return {ord(c) for c in "".join(reader.text)} | slanted | {ord("√")} | set(range(0x20, 0x7F))
 
 
 def _mathematical_italics() -> list[str]:

@@ -10,7 +10,7 @@ MISSING = "–"
 def num(value: float | None, digits: int = 3) -> str:
     """`value` with so many significant digits, for prose: `0.0123`, `12,300`, `$1.23 \\times 10^{-5}$`.
 
-    Powers of ten are used below 1e-3 and from 1e5 on. None gives a dash; raises TypeError on text
+    Zeros at the end of the digits after the point are left out. Powers of ten are used below 1e-3 and from 1e5 on. None gives a dash; raises TypeError on text
     and truth values, ValueError on what is not finite.
     """
     if value is None:
@@ -27,8 +27,13 @@ def num_math(value: float, digits: int = 3) -> str:
     mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
     power = int(exponent)
     if -3 <= power < 5:
-        return f"{float(f'{mantissa}e{power}'):,.{max(digits - 1 - power, 0)}f}".replace(",", "{,}")
-    return f"{mantissa} \\times 10^{{{power}}}"
+        plain = f"{float(f'{mantissa}e{power}'):,.{max(digits - 1 - power, 0)}f}"
+        return _short(plain).replace(",", "{,}")
+    return f"{_short(mantissa)} \\times 10^{{{power}}}"
+
+
+def _short(digits: str) -> str:
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def pct(value: float | None, digits: int = 1) -> str:

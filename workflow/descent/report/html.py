@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from descent.report.fonts import font_faces
 from descent.report.pandoc import convert, desk
-
-STYLE_HERE = "/* style */"
 
 
 def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
@@ -19,6 +18,23 @@ def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Pa
     options = ["--mathml", "--toc", "--toc-depth=2", "--embed-resources", "--section-divs",
                "--default-image-extension=svg"]
     with desk(inputs["figures"]) as directory:
-        page = convert(directory, inputs["source"], "html5", inputs, options)
+        page = _legible_formulas(convert(directory, inputs["source"], "html5", inputs, options))
     style = f"{font_faces(page, inputs['fonts'])}\n{inputs['style'].read_text(encoding='utf-8')}"
-    outputs["html"].write_text(page.replace(STYLE_HERE, style, 1), encoding="utf-8")
+    outputs["html"].write_text(page.replace("</head>", f"<style>\n{style}</style>\n</head>", 1), encoding="utf-8")
+
+
+# What pandoc's MathML says of bars and accents, and what browsers need to hear.
+_ACCENTS = {"\u0302": "\u02c6", "\u0303": "\u02dc", "\u203e": "\u00af"}
+_ACCENTED = re.compile(r'(<mover><mi>[^<]</mi><mo accent="true")>([\u0302\u0303\u203e])</mo>')
+_BARS = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">([‖∥])</mo>')
+
+
+def _legible_formulas(page: str) -> str:
+    return _BARS.sub(_bar, _ACCENTED.sub(lambda m: f'{m[1]} stretchy="false">{_ACCENTS[m[2]]}</mo>', page))
+
+
+def _bar(match: re.Match) -> str:
+    # The filter writes norms as \lVert, which need not grow; what was \left\| has the other double bar, and must.
+    form, bar = match.groups()
+    stretchy, bar = ("true", "‖") if bar == "∥" else ("false", bar)
+    return f'<mo stretchy="{stretchy}" form="{form}">{bar}</mo>'
