@@ -243,6 +243,7 @@ def test_a_stage_sees_the_same_environment_however_it_is_started(library):
     variables = seen[1]["variables"]
     assert {"FOO", "XDG_CONFIG_HOME", "OPENBLAS_CORETYPE", "PYTHONOPTIMIZE"} & variables.keys() == set()
     assert variables["OMP_NUM_THREADS"] == variables["NUMBA_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "1"
+    assert (variables["TZ"], variables["LC_ALL"], variables["PYTHONHASHSEED"]) == ("UTC", "C.UTF-8", "0")
     assert seen[1]["timezone"] == ["UTC", "UTC"]
     assert seen[1]["site"] == 1
     assert "" not in seen[1]["path"]

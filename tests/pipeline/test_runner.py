@@ -27,6 +27,16 @@ def table(settings, inputs, outputs, replicate):
         raise RuntimeError("stopped")
     write_table(outputs["made"], {"replicate": [replicate], "x": [FACTOR * settings["x"] + replicate]})
 
+def uncompressed(settings, inputs, outputs, replicate):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    pq.write_table(pa.table({"replicate": [replicate]}), outputs["made"], compression="none")
+
+def edit_table(settings, inputs, outputs, replicate):
+    table({"x": 1}, inputs, outputs, replicate)
+    if replicate == 1 and os.path.exists("edit"):
+        Path(__file__).write_text(Path(__file__).read_text().replace("FACTOR = 10", "FACTOR = 20"))
+
 def read(settings, inputs, outputs):
     from descent.pipeline.tables import read_table
     outputs["made"].write_text(str(read_table(inputs["table"])["x"]))
@@ -174,14 +184,25 @@ def test_replicates_are_joined_in_order(library):
 
 
 def test_a_joined_table_has_the_same_bytes_whatever_the_store_had(library):
-    first = library.made("table", {"x": 1}, "results/a/t.parquet", replicates=[0])["digest"]
-    library.made("table", {"x": 2}, "results/a/t.parquet", replicates=[0, 1])
-    second = library.made("table", {"x": 2}, "results/a/t.parquet", replicates=[0])
-    assert second["key"] != first
+    library.made("uncompressed", {}, "results/a/t.parquet", replicates=[0, 1])
+    first = library.made("uncompressed", {}, "results/a/t.parquet", replicates=[0])
+    assert first["computed_replicates"] == []
     os.rename(library.root / "store", library.root / "old store")
-    fresh = library.made("table", {"x": 2}, "results/b/t.parquet", replicates=[0])
+    fresh = library.made("uncompressed", {}, "results/b/t.parquet", replicates=[0])
     assert fresh["computed_replicates"] == [0]
-    assert fresh["digest"] == second["digest"]
+    assert fresh["digest"] == first["digest"]
+    assert library.made("uncompressed", {}, "results/c/t.parquet", replicates=[0])["digest"] == first["digest"]
+
+
+def test_a_replicate_made_while_the_code_changed_is_not_kept(library):
+    (library.root / "edit").touch()
+    line = library.refused("edit_table", {}, "results/a/t.parquet", replicates=[0, 1])
+    assert line == "descent: toy: the code changed while the stage ran; run it again"
+    (library.root / "edit").unlink()
+    for text in (TOY, TOY.replace("FACTOR = 10", "FACTOR = 20")):
+        library.toy.write_text(text)
+        record = library.made("edit_table", {}, "results/a/t.parquet", replicates=[0, 1])
+        assert 1 in record["computed_replicates"]
 
 
 def test_finished_replicates_survive_a_failure(library):
