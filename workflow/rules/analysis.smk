@@ -39,6 +39,25 @@ rule convergence_bound:
         RUN
 
 
+rule best_learning_rate:
+    input:
+        stage_inputs("results/{study}/runs/{run}/best_learning_rate.parquet"),
+    output:
+        table="results/{study}/runs/{run}/best_learning_rate.parquet",
+    params:
+        command=stage_command("results/{study}/runs/{run}/best_learning_rate.parquet"),
+    log:
+        "results/{study}/runs/{run}/best_learning_rate.parquet.log",
+    priority: priority_of("results/{study}/runs/{run}/best_learning_rate.parquet")
+    resources:
+        mem_mb=memory_of("results/{study}/runs/{run}/best_learning_rate.parquet"),
+        runtime=minutes_of("results/{study}/runs/{run}/best_learning_rate.parquet"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+
+
 rule table:
     input:
         stage_inputs("results/{study}/tables/{table}.parquet"),
