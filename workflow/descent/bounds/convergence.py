@@ -27,11 +27,11 @@ def log_remainder_bound(start: float, rate: float, eta: float, remainders: np.nd
     `remainders[k]` is ‖e(k−1)‖, the remainder of the step that led to k (entry 0 is not read). Follows from
     u(k+1) − y = (I − η H(k))(u(k) − y) + e(k) wherever ‖I − η H(k)‖ ≤ 1 − η λ/2, without further assumption.
     """
-    bound = np.empty(len(remainders))
-    bound[0] = np.sqrt(start)
+    # Relative to B_0, so that the bound at step 0 is the squared error itself to the last bit.
+    bound, relative = np.ones(len(remainders)), remainders / np.sqrt(start)
     for k in range(1, len(bound)):
-        bound[k] = (1 - eta * rate / 2) * bound[k - 1] + remainders[k]
-    return 2 * np.log(bound)
+        bound[k] = (1 - eta * rate / 2) * bound[k - 1] + relative[k]
+    return np.log(start) + 2 * np.log(bound)
 
 
 def contracts(lambda_min: np.ndarray, lambda_max: np.ndarray, eta: float, rate: float) -> np.ndarray:

@@ -1,0 +1,167 @@
+"""Training the theorem's network in float64: Descent's fused step against a PyTorch autograd loop and a JAX scan.
+
+Each contender runs in a process of its own on one core and times its steps after a warm-up (`kernel`); the CPU time of
+the whole process, imports and compilation included, is measured from outside (`process`). Repeats alternate between
+the contenders and medians are printed. JAX is one compiled `lax.scan`; PyTorch stores the weights in its faster layout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+WIDTH, REPEATS = 1000, 5
+STEPS = {"full batch": 1000, "mini-batches of 100": 4000}
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def problem(data: Path):
+    """Hidden weights, signs, samples, digit labels, step and scale of the study's run with the large step."""
+    from descent.networks.theorem_network import hidden_weights, label_targets, output_weights, stable_step
+    from descent.pipeline.tables import read_table
+
+    table = read_table(data)
+    x, y = table["x"], label_targets("digit", table["digit"])
+    hidden, signs = hidden_weights(0, 0, WIDTH, x.shape[1]), output_weights("theorem", 0, 0, WIDTH, 1)
+    return hidden, signs, x, y, stable_step(0.5, "theorem", x, WIDTH), WIDTH**-0.5
+
+
+def descent(hidden, signs, x, y, eta, scale, batch, steps):
+    """Descent's own step, remainder included."""
+    from descent.dynamics.gradient_descent import GradientDescent
+
+    run = GradientDescent(hidden, signs, x, y, eta, scale, batch)
+
+    def advance(count):
+        for _ in range(count):
+            run.step()
+        return run.hidden
+
+    return advance
+
+
+def pytorch(hidden, signs, x, y, eta, scale, batch, steps):
+    """A plain autograd loop."""
+    import torch
+
+    torch.set_num_threads(1)
+    weights = torch.tensor(hidden.T.copy(), requires_grad=True)
+    signs, eta = torch.tensor(signs), eta * len(x) / batch
+    parts = [(torch.tensor(x[i : i + batch]), torch.tensor(y[i : i + batch])) for i in range(0, len(x), batch)]
+    done = 0
+
+    def advance(count):
+        nonlocal done
+        for k in range(done, done + count):
+            samples, targets = parts[k % len(parts)]
+            loss = 0.5 * ((scale * (torch.relu(samples @ weights) @ signs) - targets) ** 2).sum()
+            (gradient,) = torch.autograd.grad(loss, weights)
+            with torch.no_grad():
+                weights.sub_(eta * gradient)
+        done += count
+        return weights.detach().numpy().T
+
+    return advance
+
+
+def jax(hidden, signs, x, y, eta, scale, batch, steps):
+    """`value_and_grad` in one jitted `lax.scan` over blocks of steps, so that every call has the same length."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    parts = jnp.array(x.reshape(-1, batch, x.shape[1])), jnp.array(y.reshape(-1, batch, 1))
+    signs, factor, weights = jnp.array(signs), eta * len(x) / batch, jnp.array(hidden)
+
+    def loss(weights, samples, targets):
+        return 0.5 * jnp.sum((scale * (jax.nn.relu(samples @ weights.T) @ signs) - targets) ** 2)
+
+    def step(weights, k):
+        part = [jax.lax.dynamic_index_in_dim(p, k % len(parts[0]), keepdims=False) for p in parts]
+        value, gradient = jax.value_and_grad(loss)(weights, *part)
+        return weights - factor * gradient, value
+
+    block = jax.jit(lambda weights: jax.lax.scan(step, weights, jnp.arange(steps // 10))[0], donate_argnums=0)
+
+    def advance(count):
+        nonlocal weights
+        for _ in range(count // (steps // 10)):
+            weights = block(weights)
+        return np.asarray(jax.block_until_ready(weights))
+
+    return advance
+
+
+CONTENDERS = {"Descent": descent, "PyTorch autograd": pytorch, "JAX jit scan": jax}
+
+
+def contend(name: str, setting: str, data: Path) -> dict[str, float]:
+    """CPU seconds of the steps after a tenth of them as warm-up, and the loss that they reach."""
+    hidden, signs, x, y, eta, scale = problem(data)
+    steps, batch = STEPS[setting], len(x) if setting == "full batch" else 100
+    advance = CONTENDERS[name](hidden, signs, x, y, eta, scale, batch, steps)
+    advance(steps // 10)
+    start = time.process_time()
+    weights = advance(steps)
+    seconds = time.process_time() - start
+    return {"kernel": seconds, "loss": 0.5 * float(np.sum((scale * np.maximum(x @ weights.T, 0) @ signs - y) ** 2))}
+
+
+def measured(name: str, setting: str, data: Path) -> dict[str, float]:
+    """`contend` in a process of its own, with that process's CPU seconds as `process`."""
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "NUMBA_CACHE_DIR": str(data.parent),
+                   "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+    command = [sys.executable, "-m", "benchmarks.convergence_bound", "--contender", name, setting, str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{name}, {setting}: exit status {process.returncode}")
+    return {**json.loads(printed), "process": usage.ru_utime + usage.ru_stime}
+
+
+def compare(setting: str, data: Path) -> None:
+    """Print the rows of one setting; refuses to when the contenders do not reach the same loss."""
+    runs = {name: [] for name in CONTENDERS}
+    for _ in range(REPEATS):
+        for name, results in runs.items():
+            results.append(measured(name, setting, data))
+    losses = [run["loss"] for results in runs.values() for run in results]
+    if not np.allclose(losses, losses[0], rtol=1e-6):
+        raise SystemExit(f"{setting}: the contenders disagree, losses {losses}")
+    for scope in ("kernel", "process"):
+        ours, *others = (median(run[scope] for run in results) for results in runs.values())
+        for peer, seconds in zip(list(runs)[1:], others, strict=True):
+            print(json.dumps({"name": "convergence_bound", "setting": f"{setting}, {STEPS[setting]} steps, {scope}",
+                              "ours_s": ours, "peer": peer, "peer_s": seconds, "ratio": seconds / ours}), flush=True)
+
+
+def main() -> None:
+    """All settings, or one contender's run for `measured`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contender", nargs=3, metavar=("NAME", "SETTING", "DATA"))
+    contender = parser.parse_args().contender
+    if contender:
+        print(json.dumps(contend(contender[0], contender[1], Path(contender[2]))))
+        return
+    from descent.data.mnist1d import mnist1d
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "mnist1d.parquet"
+        mnist1d({"num_samples": 500}, {}, {"table": data})
+        for setting in STEPS:
+            compare(setting, data)
+
+
+if __name__ == "__main__":
+    main()
