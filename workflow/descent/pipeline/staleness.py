@@ -73,7 +73,7 @@ def verify(plan: Plan) -> dict[str, str]:
 def estimate(plan: Plan, stale: Mapping[str, str], targets: Iterable[str]) -> tuple[int, float, float]:
     """Number of stages that are stale or read stale ones, their seconds on one core, and their megabytes on disk.
 
-    Seconds are those of an earlier run of the same output where there is a record, otherwise the
+    Seconds are those of an earlier run with the same settings where there is a record, otherwise the
     stage's own estimate; results that the store has will take less.
     """
     running: set[str] = set(stale)
@@ -83,8 +83,13 @@ def estimate(plan: Plan, stale: Mapping[str, str], targets: Iterable[str]) -> tu
         if running.isdisjoint([*outputs, *stage.input_paths]):
             continue
         running.update(outputs)
-        record = read_sidecar(Path(outputs[0])) or {}
         count += 1
-        seconds += record.get("cpu_seconds") or stage.seconds
+        seconds += _earlier_seconds(stage, outputs[0]) or stage.seconds
         megabytes += stage.megabytes
     return count, seconds, megabytes
+
+
+def _earlier_seconds(stage: Stage, output: str) -> float | None:
+    record = read_sidecar(Path(output)) or {}
+    same = record.get("settings") == stage.settings and record.get("replicates") == list(stage.replicates)
+    return record.get("cpu_seconds") if same else None
