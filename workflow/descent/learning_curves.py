@@ -25,10 +25,10 @@ def run_endings(path: Path, epochs: int) -> list[dict[str, Any]]:
 
     objective, steps = (epoch_curves(path, name, epochs) for name in ("objective", "diverged_step"))
     rate = float(read_table(path, ["learning_rate"])["learning_rate"][0])
-    ended = np.isfinite(objective).all(axis=1)
+    ended, tiny = np.isfinite(objective).all(axis=1), np.finfo(np.float32).tiny
     return [
         {"replicate": i, "rate": rate, "objective": float(curve[-1]) if whole else float("inf"),
-         "log_objective": float(np.log10(curve).mean()) if whole else float("inf"),
+         "log_objective": float(np.log10(np.maximum(curve, tiny)).mean()) if whole else float("inf"),
          "diverged_step": int(np.nanmax(step))}
         for i, (curve, step, whole) in enumerate(zip(objective, steps, ended))
     ]

@@ -58,12 +58,13 @@ def mean_ranks(columns: Iterable) -> list[float]:
 
 
 def ending_summary(last) -> dict[str, Any]:
-    """Number of replicates and of those that diverged (not finite); of the others the geometric mean, 95% interval.
+    """Number of replicates and of those that diverged (not finite); of the others geometric mean and extremes.
 
-    The interval is Student's for the mean logarithm; all three are None when fewer than two are left.
+    `low` and `high` end Student's 95% interval for the mean logarithm; all are None when fewer than two are left.
     """
     import numpy as np
 
-    ended = last[np.isfinite(last)]
-    interval = np.exp(mean_interval(np.log(ended))).tolist() if len(ended) > 1 else (None, None, None)
-    return {"replicates": len(last), "diverged": len(last) - len(ended), **dict(zip(("mean", "low", "high"), interval))}
+    ended, tiny = last[np.isfinite(last)], np.finfo(np.float32).tiny
+    found = [*np.exp(mean_interval(np.log(np.maximum(ended, tiny)))).tolist(), ended.min(), ended.max()] if len(ended) > 1 else [None] * 5
+    names = ("mean", "low", "high", "least", "greatest")
+    return {"replicates": len(last), "diverged": len(last) - len(ended), **dict(zip(names, found))}

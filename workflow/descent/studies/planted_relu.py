@@ -266,6 +266,7 @@ def figure_final_objective(settings: dict[str, Any], inputs: Mapping[str, Any], 
 
     table = {name: np.array(column) for name, column in read_table(inputs["width"]).items()}
     figure, ((axes,),) = new_figure(1, 1, height=3.0)
+    axes.set(xscale="log", yscale="log", xlabel="r / r$_0$", ylabel="objective of the last epoch")
     for color, shift, init in zip(COLORS, (0.97, 1.03), settings["initializations"]):
         rows = table["initialization"] == init
         factor, last = table["factor"][rows], table["objective"][rows]
@@ -277,7 +278,6 @@ def figure_final_objective(settings: dict[str, Any], inputs: Mapping[str, Any], 
         if not ended.all():
             axes.plot(shift * factor[~ended], np.full((~ended).sum(), 0.97), "x", color=color,
                       transform=axes.get_xaxis_transform())
-    axes.set(xscale="log", yscale="log", xlabel="r / r$_0$", ylabel="objective of the last epoch")
     axes.set_xticks(np.unique(table["factor"]), [str(f) for f in np.unique(table["factor"])])
     axes.minorticks_off()
     axes.legend()
@@ -319,8 +319,8 @@ def claims(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping
               "run, within sampling error (observed in standard errors)", agreement, {**ratios, "scale": 1.0},
               {"scale": 2.0}, "the risk without its factor ½", figure=risk_figure),
         report_only("jhu.2b.epochs", "Largest relative difference, over epochs and runs, between the mean mini-batch "
-                    "objective and the risk averaged over the epoch", float(np.nanmax(risk["worst_difference"])),
-                    int(risk["epochs"].sum()), risk_figure),
+                    "objective and the risk averaged over the epoch",
+                    float(np.nanmax(risk["worst_difference"], initial=0)), int(risk["epochs"].sum()), risk_figure),
     ]
     for init in settings["initializations"]:
         rows += _sweep_claims(init, _by_setting(rates, init, "learning_rate", "objective"),
@@ -349,6 +349,8 @@ def _sweep_claims(init: str, lasts: Mapping[float, Any], speeds: Mapping[float, 
 
 def values(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     """The numbers that the section uses."""
+    import numpy as np
+
     names = ("mini_batches", "learning_rate", "width", "risk")
     batches, rates, widths, risk = (read_table(inputs[name]) for name in names)
     squares = teacher_squares(batches, settings["size"])
@@ -359,8 +361,8 @@ def values(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping
             *(squares[name].tolist() for name in ("means", "errors", "expected"))))],
         "rates": [], "widths": [], "best": [],
         "risk_resolution": float(risk["error"].min()), "risk_evaluations": int(risk["epochs"].sum()),
-        "risk_median_difference": float(max(d for d in risk["median_difference"] if d == d)),
-        "risk_worst_difference": float(max(d for d in risk["worst_difference"] if d == d)),
+        "risk_median_difference": float(np.nanmax(risk["median_difference"], initial=0)),
+        "risk_worst_difference": float(np.nanmax(risk["worst_difference"], initial=0)),
     }
     for init in settings["initializations"]:
         lasts, steps = (_by_setting(rates, init, "learning_rate", name) for name in ("objective", "diverged_step"))

@@ -1,0 +1,56 @@
+"""Intervals and ledger checks against their definitions."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from descent.statistics import CLAIM_LEVEL, agreement, ending_summary, falling_trend, mean_interval, mean_ranks
+
+
+def test_mean_interval_covers_at_its_level(rng):
+    samples = rng.standard_normal((4000, 6))
+    covered = np.mean([low <= 0 <= high for _, low, high in map(mean_interval, samples)])
+    assert abs(covered - 0.95) < 5 * np.sqrt(0.95 * 0.05 / 4000)
+
+
+def test_agreement_counts_standard_errors():
+    outcome = agreement([1.0, 2.0], np.array([0.1, 0.1]), [1.1, 2.2], samples=1000)
+    assert outcome.observed == pytest.approx(2)
+    assert outcome.holds
+    assert not agreement([1.0, 2.0], np.array([0.1, 0.1]), [1.0, 2.0], samples=1000, scale=2.0).holds
+
+
+def test_agreement_bound_is_wider_for_more_means_and_fewer_samples():
+    bounds = [agreement(np.zeros(k), np.ones(k), np.zeros(k), n).bound for k, n in ((1, 10**6), (10, 10**6), (10, 20))]
+    assert bounds == sorted(bounds)
+    assert bounds[0] == pytest.approx(4.0556, abs=1e-3)
+    assert pytest.approx(5e-5) == CLAIM_LEVEL
+
+
+def test_trend_p_value_is_the_share_of_orders():
+    samples = np.array([[3.0, 1.0, 2.0], [3.0, 2.0, 1.0]])
+    weights = np.array([1, 2, 3])
+    scores = [sum(np.dot(weights, row) for row in rows) for rows in
+              ((a, b) for a in permutations((1, 2, 3)) for b in permutations((1, 2, 3)))]
+    observed = np.dot(weights, [2, 1, 3]) + np.dot(weights, [1, 2, 3])
+    assert falling_trend(samples).observed == pytest.approx(np.mean(np.array(scores) >= observed))
+
+
+def test_a_clear_trend_is_seen_and_lost_when_rows_are_turned(rng):
+    samples = np.array([8.0, 4.0, 2.0, 1.0]) * (1 + 0.01 * rng.standard_normal((8, 4)))
+    assert falling_trend(samples).holds
+    assert not falling_trend(samples[:, ::-1]).holds
+    assert not falling_trend(samples, rotation=1).holds
+
+
+def test_diverged_columns_rank_last():
+    assert mean_ranks([[1.0, 2.0], [np.inf, np.inf], [2.0, 1.0]]) == [1.5, 3.0, 1.5]
+
+
+def test_ending_summary_leaves_out_what_diverged():
+    summary = ending_summary(np.array([1.0, 100.0, np.inf]))
+    assert (summary["replicates"], summary["diverged"]) == (3, 1)
+    assert summary["mean"] == pytest.approx(10)
+    assert (summary["least"], summary["greatest"]) == (1, 100)
+    assert ending_summary(np.array([1.0, np.inf]))["mean"] is None
