@@ -1,20 +1,14 @@
 """The study at smoke size under five other master seeds: every verdict and every negative control."""
 
-import importlib
 import json
-from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
 
 from descent.claims import defects, read_claims
-from descent.data import mnist1d
-from descent.pipeline.study import StudyPlan
-from descent.pipeline.tables import join_tables, read_table
-from descent.studies import convergence_bound as study
+from descent.pipeline.tables import read_table
+from tests.in_process import run_study, smoke_settings
 
-CONFIG = Path(__file__).parents[1]
 # At smoke size the width is a fifth and the steps are few, so that the printed bounds hold for all of them.
 EXPECTED = {
     "du.4": "holds", "du.5.h_infinity": "holds", "du.5.h_zero": "holds", "du.5.closed_form": "holds",
@@ -24,42 +18,14 @@ EXPECTED = {
 }
 
 
-def overlaid(base: dict, over: dict) -> dict:
-    return {**base, **{k: overlaid(base.get(k, {}), v) if isinstance(v, dict) else v for k, v in over.items()}}
-
-
-@cache
-def configuration() -> dict:
-    files = (CONFIG.parent / "config.yaml", CONFIG / "config.yaml")
-    return overlaid(*(yaml.safe_load(path.read_text("utf-8")) for path in files))
-
-
-def run(stage, root: Path) -> None:
-    module, name = stage.entry.split(":")
-    function = getattr(importlib.import_module(module), name)
-    inputs = {key: root / path for key, path in stage.inputs.items()}
-    outputs = {key: root / path for key, path in stage.outputs.items()}
-    for path in outputs.values():
-        path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [{key: Path(f"{path}.{r}") for key, path in outputs.items()} for r in stage.replicates]
-    for replicate, part in zip(stage.replicates, parts, strict=True):
-        function(dict(stage.settings), inputs, part, replicate)
-    for key, path in outputs.items() if parts else ():
-        join_tables([part[key] for part in parts], path)
-    if not parts:
-        function(dict(stage.settings), inputs, outputs)
-
-
 @pytest.fixture(scope="module", params=[1, 2, 3, 4, 5])
 def finished(request, tmp_path_factory) -> Path:
-    root, blocks = tmp_path_factory.mktemp("study"), configuration()
-    data = mnist1d.stage(mnist1d.Settings(**blocks["data"]["mnist1d"]), request.param)
-    plan = StudyPlan("convergence_bound", request.param, False, {"mnist1d": data.outputs["table"]})
-    study.plan(plan, study.Settings(**blocks["studies"]["convergence_bound"]))
-    for stage in (data, *plan.stages):
-        if stage.rule != "figure":
-            run(stage, root)
-    return root / "results" / "convergence_bound"
+    laboratory = smoke_settings()
+    block = laboratory.studies.convergence_bound
+    # The interval for the slope of the width law takes more than a few points to tell 1/√m from 1/m.
+    block = block.model_copy(update={"gram": block.gram.model_copy(update={"seeds": 4})})
+    return run_study("convergence_bound", block, {"mnist1d": laboratory.data.mnist1d}, request.param,
+                     tmp_path_factory.mktemp("study"), skip=frozenset({"figure"}))
 
 
 def test_verdicts_and_controls_do_not_depend_on_the_seed(finished):
