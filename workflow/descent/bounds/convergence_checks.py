@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from descent.bounds import convergence
 from descent.claims import Outcome
@@ -60,9 +60,9 @@ def closed_form(inputs: np.ndarray, counts: np.ndarray, draws: int, gram: np.nda
 
 def width_exponent(widths: np.ndarray, distances: np.ndarray, expected: float, error: float) -> Outcome:
     """The log-log slope of ‖H(0) − H∞‖₂ against the width has `expected` in its t-interval of level 1 − `error`."""
-    fit = stats.linregress(np.log(widths), np.log(distances))
-    margin = float(stats.t.isf(error / 2, len(widths) - 2) * fit.stderr)
-    distance = abs(float(fit.slope) - expected)
+    (slope, _), covariance = np.polyfit(np.log(widths), np.log(distances), 1, cov=True)
+    margin = float(stdtrit(len(widths) - 2, 1 - error / 2) * np.sqrt(covariance[0, 0]))
+    distance = abs(float(slope) - expected)
     return Outcome(distance, margin, len(widths), distance <= margin, confidence=1 - error)
 
 
