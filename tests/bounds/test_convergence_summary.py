@@ -13,7 +13,7 @@ def bounds(fails_from: int, held_until: int, replicate: int) -> dict[str, np.nda
     zero = np.zeros(40)
     return {"replicate": np.full(40, replicate), "step": STEPS, "flow_time": 0.5 * STEPS, "remainder": zero,
             "log_error": np.where(STEPS >= fails_from, 1.0, -1.0), "log_flow_bound": zero,
-            "log_discrete_bound": zero + 2, "log_remainder_bound": zero + 2, "spectrum_held": held_until > STEPS}
+            "log_discrete_bound": zero + 2, "log_remainder_bound": zero + 2, "spectrum_held": np.less(STEPS, held_until)}
 
 
 def joined(*tables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -35,8 +35,8 @@ def test_a_run_without_every_remainder_has_no_bound_with_remainder():
 
 
 def test_row_of_a_run_that_diverged_in_one_replicate():
-    metrics = {"replicate": np.array([0, 0, 1, 1]), "step": np.array([0, 5, 0, 3]), "flow_time": np.array([0, 1, 0, 0.6]),
-               "loss": np.array([4.0, 1.0, 2.0, np.inf])}
+    metrics = {"replicate": np.array([0, 0, 1, 1]), "step": np.array([0, 5, 0, 3]),
+               "flow_time": np.array([0, 1, 0, 0.6]), "loss": np.array([4.0, 1.0, 2.0, np.inf])}
     row = summary.run_row(metrics, None)
     assert row == {"eta": 0.2, "flow_time": 1.0, "steps": 5, "first_loss": 3.0, "final_loss": None, "diverged": 1}
     metrics["loss"][-1] = 0.5

@@ -9,7 +9,8 @@ HIDDEN, OUTPUTS, INPUTS = RNG.standard_normal((5, 3)), RNG.standard_normal((5, 2
 
 
 def test_outputs_are_sums_over_units():
-    expected = [[sum(a[c] * max(w @ x, 0) for w, a in zip(HIDDEN, OUTPUTS, strict=True)) for c in (0, 1)] for x in INPUTS]
+    units = list(zip(HIDDEN, OUTPUTS, strict=True))
+    expected = [[sum(a[c] * max(w @ x, 0) for w, a in units) for c in (0, 1)] for x in INPUTS]
     np.testing.assert_allclose(relu_outputs(HIDDEN, OUTPUTS, INPUTS), expected)
 
 
