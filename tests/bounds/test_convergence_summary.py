@@ -11,9 +11,11 @@ STEPS = np.arange(40)
 def bounds(fails_from: int, held_until: int, replicate: int) -> dict[str, np.ndarray]:
     """A run whose error exceeds the flow bound from one step on and whose hypothesis is lost at another."""
     zero = np.zeros(40)
-    return {"replicate": np.full(40, replicate), "step": STEPS, "flow_time": 0.5 * STEPS, "remainder": zero,
-            "log_error": np.where(STEPS >= fails_from, 1.0, -1.0), "log_flow_bound": zero,
-            "log_discrete_bound": zero + 2, "log_remainder_bound": zero + 2, "spectrum_held": np.less(STEPS, held_until)}
+    return {
+        "replicate": np.full(40, replicate), "step": STEPS, "flow_time": 0.5 * STEPS, "remainder": zero,
+        "log_error": np.where(np.less(STEPS, fails_from), -1.0, 1.0), "log_flow_bound": zero,
+        "log_discrete_bound": zero + 2, "log_remainder_bound": zero + 2, "spectrum_held": np.less(STEPS, held_until),
+    }
 
 
 def joined(*tables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
