@@ -286,8 +286,8 @@ def _gram_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> lis
               {"inputs": x}, {"inputs": doubled}, copied, figure=figure),
         check("du.5.h_zero", "empirical", f"The least eigenvalue of H(0) is positive at m = {settings['width']}",
               checks.positive_definite, {"inputs": x, "hidden": weights}, {"inputs": doubled}, copied, figure=figure),
-        check("du.5.closed_form", "theorem", "H∞ = xᵢᵀxⱼ (π − arccos xᵢᵀxⱼ)/2π is the expected Gram matrix",
-              checks.closed_form, {**sampled, "gram": h_infinity(x), "error": error},
+        check("du.5.closed_form", "theorem", r"$H^\infty_{ij} = x_i^\top x_j\, (\pi - \arccos x_i^\top x_j)/2\pi$ "
+              "is the expected Gram matrix", checks.closed_form, {**sampled, "gram": h_infinity(x), "error": error},
               {"gram": cosines * np.arccos(cosines) / (2 * np.pi)}, "the angle in place of π − angle"),
         check("du.5.concentration", "asymptotic", "‖H(0) − H∞‖₂ falls like 1/√m", checks.width_exponent,
               {"widths": gram["width"], "distances": gram["distance"], "expected": -0.5, "error": error},
