@@ -116,13 +116,19 @@ local function theorem_latex(div, class, title)
   local option = title and pandoc.Inlines({raw("[")}) .. title .. {raw("]")} or pandoc.Inlines({})
   local label = div.identifier ~= "" and "\\label{" .. div.identifier .. "}" or ""
   local open = pandoc.Plain(pandoc.Inlines({raw("\\begin{" .. class .. "}")}) .. option .. {raw(label)})
-  return pandoc.Blocks({open}) .. div.content .. {raw_block("\\end{" .. class .. "}")}
+  local last = div.content[#div.content]
+  local close = "\\end{" .. class .. "}"
+  -- In the last paragraph, so that the end mark of a proof stands on its line.
+  if last.t == "Para" then last.content:insert(raw(close)) else div.content:insert(raw_block(close)) end
+  return pandoc.Blocks({open}) .. div.content
 end
 
 local function theorem_typst(div, class, name, title)
   local head = pandoc.Inlines({raw("#statement(\"" .. class .. "\", \"" .. name .. "\", [")})
   head:extend(title or {})
   head:insert(raw("])["))
+  local last = div.content[#div.content]
+  if class == "proof" and last.t == "Para" then last.content:insert(raw("#h(1fr) $square$")) end
   local close = div.identifier ~= "" and "] <" .. div.identifier .. ">" or "]"
   return pandoc.Blocks({pandoc.Plain(head)}) .. div.content .. {raw_block(close)}
 end
@@ -248,6 +254,8 @@ local function wrapped(span, in_latex, in_typst)
 end
 
 local function styled(span)
+  -- So that the line, not the invisible anchor, is the first thing in its cell.
+  if latex and span.identifier:match("^claim%-") then return {raw("\\leavevmode{}"), span} end
   if span.classes:includes("verdict") then
     local tone = span.classes[2] or "neutral"
     return wrapped(span, "\\verdict{" .. tone .. "}", "#verdict(\"" .. tone .. "\")")
@@ -255,19 +263,26 @@ local function styled(span)
   if span.classes:includes("small") then return wrapped(span, "\\soft", "#soft") end
 end
 
+local function encloses(text)
+  local _, opened = text:gsub("{", "")
+  local _, closed = text:gsub("}", "")
+  return opened == closed and not text:find("&", 1, true)
+end
+
 -- TeX's `\|` and `|` do not say whether they open or close, and MathML and Typst space them, and a `+` after them, as they
--- guess. By turns they do, unless TeX's `\left` says so or their number is odd (as in conditional expectations).
+-- guess. By turns they do, unless TeX's `\left` says so, their number is odd (as in conditional expectations), or what is
+-- between two of them is no whole formula.
 local function bars(text, bar, opening, closing)
-  local parts, from, open = {}, 1, false
+  local parts, from, inner = {}, 1, nil
   for start, stop in text:gmatch("()" .. bar .. "()") do
     local before = text:sub(1, start - 1)
     if not (before:match("\\$") or before:match("\\left%s*$") or before:match("\\right%s*$")) then
-      open = not open
-      parts[#parts + 1] = text:sub(from, start - 1) .. (open and opening or closing)
-      from = stop
+      if inner and not encloses(text:sub(inner, start - 1)) then return text end
+      parts[#parts + 1] = text:sub(from, start - 1) .. (inner and closing or opening)
+      from, inner = stop, not inner and stop or nil
     end
   end
-  return open and text or table.concat(parts) .. text:sub(from)
+  return inner and text or table.concat(parts) .. text:sub(from)
 end
 
 local NAMES = {}
@@ -292,9 +307,34 @@ end
 
 local function formula(math)
   if latex then return nil end
-  math.text = bars(bars(math.text, "\\|", "\\lVert ", "\\rVert "), "|", "\\lvert ", "\\rvert ")
-  if html then math.text = function_names(math.text) end
+  if typst then
+    math.text = bars(math.text, "\\|", "\\left\\Vert ", "\\right\\Vert "):gsub("\\(%a+)%s*\\|", "\\%1\\Vert ")
+    math.text = bars(math.text, "|", "\\left|", "\\right|")
+  else
+    math.text = bars(bars(math.text, "\\|", "\\lVert ", "\\rVert "), "|", "\\lvert ", "\\rvert ")
+    math.text = function_names(math.text)
+  end
   return math
+end
+
+-- Long names may break after their dots; browsers are told so by the style sheet.
+local function breakable(code)
+  if html then return nil end
+  local parts, mark = pandoc.Inlines({}), latex and raw("\\allowbreak{}") or pandoc.Str("\u{200b}")
+  for part in code.text:gmatch("[^._:/]*[._:/]*") do
+    if part ~= "" then
+      if #parts > 0 then parts:insert(mark) end
+      parts:insert(pandoc.Code(part))
+    end
+  end
+  return parts
+end
+
+local function keep_together(table)
+  local rows = 0
+  for _, body in ipairs(table.bodies) do rows = rows + #body.body end
+  if not latex or rows > 12 then return nil end
+  return {raw_block("\\Needspace{" .. rows + 4 .. "\\baselineskip}"), table}
 end
 
 local function inline_svg(image)
@@ -314,7 +354,7 @@ function Pandoc(document)
     Table = number_captioned("table", "tbl"), Para = number_equations, Plain = number_equations, Div = number_div,
     Span = function(span) if not span.classes:includes("equation") then remember(span.identifier, nil) end end,
   })
-  document = document:walk({Div = statement})
+  document = document:walk({Div = statement, Table = keep_together, Code = breakable})
   return document:walk({
     traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled, Math = formula,
     Image = inline_svg,

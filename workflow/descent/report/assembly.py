@@ -33,7 +33,7 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     context = {
         **settings, "sections": sections, "proofs": proofs, "claims": claims, "documents": DOCUMENT_TITLES,
         "rows": [_ledger_row(claim, anchors) for claim in claims.values()], "counts": _counts(claims),
-        "setting_rows": {name: _flat(block) for name, block in settings["studies"].items()},
+        "setting_rows": {name: _flat(settings["studies"][name]) for name in settings["sections"]},
         "versions": _versions(settings["provenance"]), "quote": json.dumps,
     }
     outputs["source"].write_text(render(inputs["template"], context), encoding="utf-8")
@@ -81,18 +81,17 @@ def _ledger_row(claim: Claim, anchors: Mapping[str, str]) -> dict[str, Any]:
     if claim.figure and len(places) != 1:
         shown = ", ".join(anchors) or "none"
         raise ReportError(f"claim {claim.id}: {len(places)} sections show its figure {claim.figure!r} (shown: {shown})")
-    text, tone = verdict_badge(claim)
-    return {**asdict(claim), "statement": " ".join(claim.statement.split()), "badge": text, "tone": tone,
+    note, tone = verdict_badge(claim)
+    return {**asdict(claim), "statement": " ".join(claim.statement.split()), "note": note, "tone": tone,
             "anchor": places.pop() if places else ""}
 
 
 def verdict_badge(claim: Claim) -> tuple[str, str]:
-    """The verdict's words and its tone (good, bad, erratum, weak, neutral); an erratum is expected to be refuted."""
+    """A note on the verdict and its tone (good, bad, erratum, weak, neutral); an erratum is expected to be refuted."""
     if claim.form == "erratum":
-        return {"refuted": ("refuted, as expected", "erratum"), "holds": ("holds, unexpectedly", "weak")}.get(
-            claim.verdict, (claim.verdict, "weak"))
+        return ("as expected", "erratum") if claim.verdict == "refuted" else ("unexpected", "weak")
     tones = {"holds": "good", "refuted": "bad", "reported": "neutral"}
-    return claim.verdict, tones.get(claim.verdict, "weak")
+    return "", tones.get(claim.verdict, "weak")
 
 
 def _counts(claims: Mapping[str, Claim]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _BARS = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">([‖∥])</mo>
 
 
 def _legible_formulas(page: str) -> str:
+    page = page.replace('<mo accent="true">\u00af</mo>', '<mo accent="true" stretchy="true">\u203e</mo>')
     return _BARS.sub(_bar, _ACCENTED.sub(lambda m: f'{m[1]} stretchy="false">{_ACCENTS[m[2]]}</mo>', page))
 
 

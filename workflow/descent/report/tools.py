@@ -7,7 +7,7 @@ import subprocess
 from functools import lru_cache
 from importlib.metadata import version
 
-LATEX_PACKAGES = ("lmodern.sty", "titlesec.sty", "newunicodechar.sty", "placeins.sty", "mathtools.sty", "xurl.sty")
+LATEX_PACKAGES = ("lmodern.sty", "titlesec.sty", "newunicodechar.sty", "needspace.sty", "mathtools.sty", "xurl.sty")
 
 
 @lru_cache
