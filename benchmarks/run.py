@@ -22,13 +22,11 @@ from descent.pipeline.versions import cpu
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ("planted_sgd", "convergence_bound", "pipeline")
 PACKAGES = ("numpy", "numba", "scipy", "torch", "jax", "jaxlib", "snakemake")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def measured(benchmark: str) -> list[dict]:
     """Rows that a benchmark prints, shown as they come; raises CalledProcessError when it fails."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "workflow")])
-    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": paths}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "workflow")])}
     command = [sys.executable, "-m", f"benchmarks.{benchmark}"]
     rows = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
