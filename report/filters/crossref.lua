@@ -317,10 +317,10 @@ local function formula(math)
   return math
 end
 
--- Long names may break after their dots; browsers are told so by the style sheet.
+-- Long names may break after their dots.
 local function breakable(code)
-  if html then return nil end
-  local parts, mark = pandoc.Inlines({}), latex and raw("\\allowbreak{}") or pandoc.Str("\u{200b}")
+  local parts = pandoc.Inlines({})
+  local mark = latex and raw("\\allowbreak{}") or html and raw("<wbr>") or pandoc.Str("\u{200b}")
   for part in code.text:gmatch("[^._:/]*[._:/]*") do
     if part ~= "" then
       if #parts > 0 then parts:insert(mark) end

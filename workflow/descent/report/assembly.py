@@ -17,10 +17,10 @@ from descent.report.templates import ReportError, render
 def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
     """Write the report as pandoc Markdown, every number and verdict filled in.
 
-    `settings`: title, subtitle, sections (names in order), studies (name: settings block), preview, provenance (rows with
-    stage, entry, code, count, versions) and master_seed. `inputs`: template; sections and values
-    (one file each, in the same order); claims; figures; proofs. Raises ReportError naming the
-    template, the line and the value when a template uses what is not there.
+    `settings`: title, sections (names in order), studies (name: settings block), preview, provenance (rows with stage,
+    entry, code, count, versions) and master_seed. `inputs`: template; sections and values (one file each, in the
+    sections' order); claims; figures; proofs. Raises ReportError naming the template, the line and the value when a
+    template uses what is not there, and the claim when no section shows its figure.
     """
     claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
     figures = _figures(inputs["figures"])

@@ -52,15 +52,16 @@ def totals(jobs: Iterable[dict[str, Any]]) -> dict[str, float]:
     jobs = list(jobs)
     return {
         "jobs": len(jobs), "served": sum(bool(job.get("from_store")) for job in jobs),
-        "wall_seconds": sum(job["wall_seconds"] for job in jobs), "cpu_seconds": sum(job["cpu_seconds"] for job in jobs),
+        "wall_seconds": sum(job["wall_seconds"] for job in jobs),
+        "cpu_seconds": sum(job["cpu_seconds"] for job in jobs),
     }
 
 
 def commit() -> str:
     """The commit of the working directory, marked when files differ from it; empty outside a checkout."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=, with changes", "--exclude=*"]
     try:
-        described = subprocess.run(["git", "describe", "--always", "--abbrev=40", "--dirty=, with changes", "--exclude=*"],
-                                   capture_output=True, text=True)
+        described = subprocess.run(command, capture_output=True, text=True)
     except FileNotFoundError:
         return ""
     return described.stdout.strip()

@@ -10,8 +10,8 @@ MISSING = "–"
 def num(value: float | None, digits: int = 3) -> str:
     """`value` with so many significant digits, for prose: `0.0123`, `12,300`, `$1.23 \\times 10^{-5}$`.
 
-    Zeros at the end of the digits after the point are left out. Powers of ten are used below 1e-3 and from 1e5 on. None gives a dash; raises TypeError on text
-    and truth values, ValueError on what is not finite.
+    Zeros at the end of the digits after the point are left out; powers of ten are used below 1e-3 and from 1e5 on.
+    None gives a dash; raises TypeError on text and truth values, ValueError on what is not finite.
     """
     if value is None:
         return MISSING
@@ -27,8 +27,8 @@ def num_math(value: float, digits: int = 3) -> str:
     mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
     power = int(exponent)
     if -3 <= power < 5:
-        plain = f"{float(f'{mantissa}e{power}'):,.{max(digits - 1 - power, 0)}f}"
-        return _short(plain).replace(",", "{,}")
+        decimal = f"{float(f'{mantissa}e{power}'):,.{max(digits - 1 - power, 0)}f}"
+        return _short(decimal).replace(",", "{,}")
     return f"{_short(mantissa)} \\times 10^{{{power}}}"
 
 
@@ -53,7 +53,7 @@ def integer(value: float | None) -> str:
 
 def _finite(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is not a number")
+        raise TypeError(f"{value} is not a number")
     if not math.isfinite(value):
         raise ValueError(f"{value!r} is not finite")
     return value

@@ -28,9 +28,9 @@ def pdf(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Pat
 
 def _latex(directory: Path, inputs: dict[str, Any]) -> Path:
     shutil.copyfile(inputs["tex"], directory / "report.tex")
-    command = ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", "report.tex"]
-    done = subprocess.run(command, cwd=directory, env=clean_environment(directory), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace")
+    options = ["-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error"]
+    done = subprocess.run(["latexmk", *options, "report.tex"], cwd=directory, env=clean_environment(directory),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
     if done.returncode:
         complaints = re.findall(r"^(?:\./)?report\.tex:\d+: .*|^! .*", done.stdout, re.MULTILINE)
         why = complaints[0] if complaints else done.stdout.strip().splitlines()[-1]
@@ -50,7 +50,8 @@ def _typst(directory: Path, inputs: dict[str, Any]) -> Path:
     document.write_text(convert(directory, inputs["source"], "typst", inputs, options), encoding="utf-8")
     try:
         typst.compile(str(document), output=str(directory / "report.pdf"), root=str(directory.parent),
-                      font_paths=[str(directory)], ignore_system_fonts=True, timestamp=datetime.fromtimestamp(EPOCH, UTC))
+                      font_paths=[str(directory)], ignore_system_fonts=True,
+                      timestamp=datetime.fromtimestamp(EPOCH, UTC))
     except RuntimeError as error:
         raise ReportError(f"Typst stopped: {error}") from error
     return directory / "report.pdf"

@@ -59,5 +59,5 @@ def _documents(svg: list[str], pdf: list[str], engine: str) -> list[Stage]:
         Stage("report_tex", "descent.report.tex:tex", {}, {**written, "template": "report/theme/report.tex"},
               {"tex": REPORT["tex"]}, tools=("pandoc",)),
         Stage("report_pdf", "descent.report.pdf:pdf", {"engine": engine}, latex if by_latex else typst,
-              {"pdf": REPORT["pdf"]}, tools=("latex",) if by_latex else ("pandoc", "typst"), seconds=8.0 if by_latex else 2.0),
+              {"pdf": REPORT["pdf"]}, tools=("latex",) if by_latex else ("pandoc", "typst"), seconds=5.0),
     ]

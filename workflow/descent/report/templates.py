@@ -18,10 +18,11 @@ def render(path: Path, context: Mapping[str, Any]) -> str:
     """The text of the template `path`; raises ReportError naming the template, its line and what is wrong with it."""
     import jinja2
 
+    loader = jinja2.FunctionLoader(lambda name: (path.read_text(encoding="utf-8"), str(path), None))
     environment = jinja2.Environment(
         block_start_string="<%", block_end_string="%>", variable_start_string="<<", variable_end_string=">>",
         comment_start_string="<#", comment_end_string="#>", trim_blocks=True, lstrip_blocks=True,
-        undefined=_undefined(), loader=jinja2.FunctionLoader(lambda _: (path.read_text(encoding="utf-8"), str(path), None)),
+        undefined=_undefined(), loader=loader,
     )
     environment.filters.update(num=num, num_math=num_math, pct=pct, integer=integer)
     try:

@@ -7,7 +7,9 @@ import subprocess
 from functools import lru_cache
 from importlib.metadata import version
 
-LATEX_PACKAGES = ("lmodern.sty", "titlesec.sty", "newunicodechar.sty", "needspace.sty", "mathtools.sty", "xurl.sty")
+LATEX_PACKAGES = (
+    "lmodern.sty", "titlesec.sty", "newunicodechar.sty", "needspace.sty", "placeins.sty", "mathtools.sty", "xurl.sty",
+)
 
 
 @lru_cache
@@ -26,7 +28,7 @@ def tool_version(name: str) -> str:
 
 @lru_cache
 def pdf_engine(choice: str) -> str:
-    """`latex` or `typst`: the choice itself, or for `auto` LaTeX where it and the packages of the report's template are."""
+    """`latex` or `typst`: the choice itself, or for `auto` LaTeX where it and what the report's template loads is."""
     if choice != "auto":
         return choice
     if not all(shutil.which(program) for program in ("latexmk", "pdflatex", "kpsewhich")):
