@@ -330,7 +330,8 @@ local function breakable(code)
   return parts
 end
 
-local function keep_together(table)
+local function framed(table)
+  if html then return pandoc.Div({table}, {class = "table-frame"}) end
   local rows = 0
   for _, body in ipairs(table.bodies) do rows = rows + #body.body end
   if not latex or rows > 12 then return nil end
@@ -354,7 +355,7 @@ function Pandoc(document)
     Table = number_captioned("table", "tbl"), Para = number_equations, Plain = number_equations, Div = number_div,
     Span = function(span) if not span.classes:includes("equation") then remember(span.identifier, nil) end end,
   })
-  document = document:walk({Div = statement, Table = keep_together, Code = breakable})
+  document = document:walk({Div = statement, Table = framed, Code = breakable})
   return document:walk({
     traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled, Math = formula,
     Image = inline_svg,

@@ -21,8 +21,9 @@ ENTRIES = {
 }
 SECTION = """# Descent on a bowl {#sec-bowl}
 
-The loss $\\left\\| x \\right\\|^2 + \\|y\\|$ and $\\sqrt{\\hat w}$ [@du2019],
-see @eq-step, @fig-bowl-loss, @tbl-bowl and @sec-bowl.
+The loss $\\left\\| x \\right\\|^2 + \\|y\\|$ and $\\sqrt{\\hat w}$ stays small [@du2019].
+
+See @eq-step, @fig-bowl-loss, @tbl-bowl and @sec-bowl.
 
 $$ x \\leftarrow (1 - \\eta) x $$ {#eq-step}
 

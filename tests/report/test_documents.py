@@ -66,7 +66,7 @@ def test_numbers_are_the_same_in_all_formats(finished):
     for text in ("Figure\u00a01", "Table\u00a01", "Section\u00a01", "Theorem\u00a01"):
         assert text in page
     text = " ".join(pdf_text(made["pdf"]).split())
-    assert "see (1), Figure 1, Table 1 and Section 1" in text.replace("\u00a0", " ")
+    assert "See (1), Figure 1, Table 1 and Section 1" in text.replace("\u00a0", " ")
 
 
 def test_prose_is_filled_in(finished):
@@ -118,7 +118,7 @@ def test_latex_makes_the_same_pdf_twice_and_says_so(finished, tmp_path):
     text = pdf_text(made[0])
     assert "typeset by pdf" in text
     assert all("Preview: small sizes" in page for page in text.split("\f")[:-1])
-    assert "see (1), Figure 1, Table 1 and Section 1" in " ".join(text.split())
+    assert "See (1), Figure 1, Table 1 and Section 1" in " ".join(text.split())
 
 
 def test_the_pdf_names_typst(finished):
