@@ -15,7 +15,7 @@ STYLE = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "grid.linewidth": 0.6,
     "lines.linewidth": 1.5, "legend.frameon": False, "figure.dpi": 150, "savefig.dpi": 150, "axes.axisbelow": True,
     "svg.hashsalt": "descent", "svg.fonttype": "path", "pdf.fonttype": 42, "figure.constrained_layout.use": True,
-    "axes.prop_cycle": "cycler('color', %r)" % (list(COLORS),),
+    "axes.prop_cycle": f"cycler('color', {list(COLORS)})",
 }
 
 
@@ -41,8 +41,8 @@ def save_figure(figure, outputs: Mapping[str, Path], preview: bool) -> None:
     if preview:
         figure.text(0.5, 0.5, "PREVIEW", fontsize=56, color="#D55E00", alpha=0.22, rotation=24, ha="center",
                     va="center", zorder=1000)
-    metadata = {"svg": {"Date": None, "Creator": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-                "png": {"Software": None}}
+    metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
+                "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
     for kind, path in outputs.items():
         figure.savefig(path, format=kind, metadata=metadata[kind])
 
