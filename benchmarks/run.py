@@ -25,7 +25,7 @@ PACKAGES = ("numpy", "numba", "scipy", "torch", "jax", "jaxlib", "snakemake")
 
 
 def measured(benchmark: str) -> list[dict]:
-    """Rows that a benchmark prints, shown as they come; raises CalledProcessError when it fails."""
+    """Rows that a benchmark prints, shown as they come; raises SystemExit when it fails."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "workflow")])}
     command = [sys.executable, "-m", f"benchmarks.{benchmark}"]
     rows = []
@@ -35,7 +35,7 @@ def measured(benchmark: str) -> list[dict]:
             if line.startswith("{"):
                 rows.append(json.loads(line))
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+        raise SystemExit(f"benchmarks: {benchmark} failed with exit status {process.returncode}")
     return rows
 
 
