@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
+from benchmarks import contest
+
 WIDTH, REPEATS = 1000, 5
 STEPS = {"full batch": 1000, "mini-batches of 100": 4000}
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def problem(data: Path):
@@ -116,38 +113,19 @@ def contend(name: str, setting: str, data: Path) -> dict[str, float]:
     return {"kernel": seconds, "loss": 0.5 * float(np.sum((scale * np.maximum(x @ weights.T, 0) @ signs - y) ** 2))}
 
 
-def measured(name: str, setting: str, data: Path) -> dict[str, float]:
-    """`contend` in a process of its own, with that process's CPU seconds as `process`."""
-    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "NUMBA_CACHE_DIR": str(data.parent),
-                   "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
-    command = [sys.executable, "-m", "benchmarks.convergence_bound", "--contender", name, setting, str(data)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{name}, {setting}: exit status {process.returncode}")
-    return {**json.loads(printed), "process": usage.ru_utime + usage.ru_stime}
-
-
 def compare(setting: str, data: Path) -> None:
     """Print the rows of one setting; refuses to when the contenders do not reach the same loss."""
-    runs = {name: [] for name in CONTENDERS}
-    for _ in range(REPEATS):
-        for name, results in runs.items():
-            results.append(measured(name, setting, data))
+    runs = contest.rounds("benchmarks.convergence_bound", CONTENDERS, [setting, str(data)], data.parent, REPEATS)
     losses = [run["loss"] for results in runs.values() for run in results]
     if not np.allclose(losses, losses[0], rtol=1e-6):
         raise SystemExit(f"{setting}: the contenders disagree, losses {losses}")
     for scope in ("kernel", "process"):
-        ours, *others = (median(run[scope] for run in results) for results in runs.values())
-        for peer, seconds in zip(list(runs)[1:], others, strict=True):
-            print(json.dumps({"name": "convergence_bound", "setting": f"{setting}, {STEPS[setting]} steps, {scope}",
-                              "ours_s": ours, "peer": peer, "peer_s": seconds, "ratio": seconds / ours}), flush=True)
+        label = f"{setting}, {STEPS[setting]} steps, {scope}"
+        contest.print_ratios("convergence_bound", label, contest.medians(runs, scope))
 
 
 def main() -> None:
-    """All settings, or one contender's run for `measured`."""
+    """All settings, or one contender's run for `contest.measured`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contender", nargs=3, metavar=("NAME", "SETTING", "DATA"))
     contender = parser.parse_args().contender
