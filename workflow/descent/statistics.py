@@ -64,7 +64,10 @@ def ending_summary(last) -> dict[str, Any]:
     """
     import numpy as np
 
-    ended, tiny = last[np.isfinite(last)], np.finfo(np.float32).tiny
-    found = [*np.exp(mean_interval(np.log(np.maximum(ended, tiny)))).tolist(), ended.min(), ended.max()] if len(ended) > 1 else [None] * 5
+    ended = last[np.isfinite(last)]
+    found = [None] * 5
+    if len(ended) > 1:
+        logs = np.log(np.maximum(ended, np.finfo(np.float32).tiny))
+        found = [*np.exp(mean_interval(logs)).tolist(), ended.min(), ended.max()]
     names = ("mean", "low", "high", "least", "greatest")
     return {"replicates": len(last), "diverged": len(last) - len(ended), **dict(zip(names, found))}

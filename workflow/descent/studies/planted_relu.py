@@ -369,8 +369,8 @@ def values(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping
         ends, speeds = (_by_setting(widths, init, "factor", name) for name in ("objective", "log_objective"))
         best = _winner(lasts)
         numbers["rates"] += [
-            {"init": init, "rate": r, "wins": r == best, "last_step": int(steps[r].max()), **ending_summary(last)}
-            for r, last in lasts.items()]
+            {"init": init, "rate": r, "wins": r == best, "last_step": int(steps[r].max()), **ending_summary(last),
+             "best_mean": ending_summary(lasts[best])["mean"]} for r, last in lasts.items()]
         numbers["widths"] += [
             {"init": init, "factor": int(factor), "rank": rank, **ending_summary(end)}
             for (factor, end), rank in zip(ends.items(), mean_ranks(speeds.values()))]
