@@ -13,7 +13,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -64,30 +63,27 @@ def _cell(value) -> str:
 
 
 INTRODUCTION = (
-    "Written by `make benchmark`; do not edit. Times against peers are CPU seconds of one core,",
-    "medians of repeats that alternate between Descent and the peer in one run.",
+    "Written by `make benchmark`; do not edit. Times against peers are CPU seconds of one core, medians of repeats that",
+    "alternate between Descent and the peer in one run: of the steps alone (kernel), and of the whole process with its",
+    "imports and compilation (process).",
 )
 PEERS = {"setting": "setting", "ours_s": "Descent, s", "peer": "peer", "peer_s": "peer, s", "ratio": "peer / Descent"}
-PIPELINE = {"setting": "configuration", "wall_s": "wall, s", "cpu_s": "CPU, s", "limit_s": "at most, s", "note": ""}
+PIPELINE = {"name": "measured", "setting": "configuration", "wall_s": "wall, s", "cpu_s": "CPU, s",
+            "limit_s": "wall at most, s", "note": "note"}
 
 
-def document(rows: list[dict]) -> str:
-    """The whole of RESULTS.md: machine, then one table for each `name`."""
-    groups = defaultdict(list)
-    for row in rows:
-        groups[row["name"]].append(row)
+def document(results: dict[str, list[dict]]) -> str:
+    """The whole of RESULTS.md: machine, then one table for each benchmark."""
     lines = ["# Benchmarks", "", *INTRODUCTION, "", *machine()]
-    for name, group in groups.items():
-        columns = PEERS if "ratio" in group[0] else PIPELINE
-        lines += ["", f"## {name}", "", *table(group, columns)]
+    for benchmark, rows in results.items():
+        lines += ["", f"## {benchmark}", "", *table(rows, PEERS if "ratio" in rows[0] else PIPELINE)]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Run every benchmark and write the results."""
-    rows = [row for benchmark in BENCHMARKS for row in measured(benchmark)]
     target = ROOT / "benchmarks" / "RESULTS.md"
-    target.write_text(document(rows), encoding="utf-8")
+    target.write_text(document({benchmark: measured(benchmark) for benchmark in BENCHMARKS}), encoding="utf-8")
     print(f"benchmarks: {target.relative_to(ROOT)}")
 
 
