@@ -178,7 +178,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("config", ODD, ids=repr)
+@pytest.mark.parametrize("config", ODD, ids=range(len(ODD)))
 def test_odd_data_are_refused_in_words(config):
     for line in faults(config):
         line.encode()

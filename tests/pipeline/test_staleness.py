@@ -213,8 +213,8 @@ def test_a_stage_may_not_read_the_configuration(laboratory):
     values = laboratory.path("workflow/descent/studies/planted_relu.py")
     values.write_text(values.read_text() + "\n\ndef table_peek(settings, inputs, outputs):\n    open('config.yaml')\n")
     done = laboratory.stage(
-        "table", "--entry", "descent.studies.planted_relu:table_peek", "--settings", "{}", "--output", "table=results/x",
-        "--log", "results/x.log", check=False,
+        "table", "--entry", "descent.studies.planted_relu:table_peek", "--settings", "{}",
+        "--output", "table=results/x", "--log", "results/x.log", check=False,
     )
     assert done.returncode != 0
     assert "a stage may not read the configuration" in done.stderr
