@@ -59,7 +59,9 @@ class Plan:
                 yield discovery.load("data", name).stage(block, self.laboratory.master_seed)
 
     def _study(self, name: str, data: Mapping[str, str]) -> StudyPlan:
-        plan = StudyPlan(name, self.laboratory.master_seed, self.laboratory.preview, data)
+        laboratory = self.laboratory
+        blocks = laboratory.data.model_dump(mode="json", exclude_none=True)
+        plan = StudyPlan(name, laboratory.master_seed, laboratory.preview, data, blocks)
         try:
             discovery.load("studies", name).plan(plan, self._block(name))
         except ValueError as error:

@@ -48,16 +48,21 @@ class StudyPlan:
     or `module:function` for functions of the library.
     """
 
-    def __init__(self, name: str, master_seed: int, preview: bool, data: Mapping[str, str]):
+    def __init__(self, name: str, master_seed: int, preview: bool, data: Mapping[str, str],
+                 data_settings: Mapping[str, Mapping[str, Any]] | None = None):
         self.name, self.master_seed, self.preview = name, master_seed, preview
         self.stages: list[Stage] = []
-        self._data = dict(data)
+        self._data, self._data_settings = dict(data), data_settings or {}
         self._root = f"results/{name}"
 
-    def data(self, dataset: str) -> str:
-        """Path of a configured data set; raises ValueError naming the sets there are."""
+    def data(self, dataset: str, **at_least: float) -> str:
+        """Path of a configured data set; raises ValueError naming the sets there are, or a setting that is too small."""
         if dataset not in self._data:
             raise ValueError(f"study {self.name}: no data set {dataset!r} (configured: {', '.join(self._data)})")
+        for key, least in at_least.items():
+            value = self._data_settings.get(dataset, {}).get(key, least)
+            if value < least:
+                raise ValueError(f"data.{dataset}.{key} = {value}: must be at least {least} for these settings")
         return self._data[dataset]
 
     def _entry(self, entry: str) -> str:

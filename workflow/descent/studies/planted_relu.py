@@ -80,7 +80,7 @@ class Settings(Block):
 
 def plan(study: StudyPlan, settings: Settings) -> None:
     """Declare the data test, both sweeps, and what is read from them."""
-    teachers = study.data("planted_relu")
+    teachers = study.data("planted_relu", teachers=settings.replicates)
     replicates, inits, rates, factors = (
         range(settings.replicates), settings.initializations, settings.learning_rate.rates, settings.width.factors)
     batches = study.table("mini_batches", {
