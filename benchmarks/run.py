@@ -63,9 +63,9 @@ def _cell(value) -> str:
 
 
 INTRODUCTION = (
-    "Written by `make benchmark`; do not edit. Times against peers are CPU seconds of one core, medians of repeats that",
-    "alternate between Descent and the peer in one run: of the steps alone (kernel), and of the whole process with its",
-    "imports and compilation (process).",
+    "Written by `make benchmark`; do not edit. Times against peers are CPU seconds of one core, medians of repeats",
+    "that alternate between Descent and the peer in one run: of the steps alone (kernel), and of the whole process",
+    "with its imports and compilation (process).",
 )
 PEERS = {"setting": "setting", "ours_s": "Descent, s", "peer": "peer", "peer_s": "peer, s", "ratio": "peer / Descent"}
 PIPELINE = {"name": "measured", "setting": "configuration", "wall_s": "wall, s", "cpu_s": "CPU, s",
