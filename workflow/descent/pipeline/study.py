@@ -56,7 +56,7 @@ class StudyPlan:
         self._root = f"results/{name}"
 
     def data(self, dataset: str, **at_least: float) -> str:
-        """Path of a configured data set; raises ValueError naming the sets there are, or a setting that is too small."""
+        """Path of a configured data set; raises ValueError naming those there are, or a setting too small."""
         if dataset not in self._data:
             raise ValueError(f"study {self.name}: no data set {dataset!r} (configured: {', '.join(self._data)})")
         for key, least in at_least.items():
