@@ -59,7 +59,7 @@ def _stage_parser() -> argparse.ArgumentParser:
 
 def _verify_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m descent verify", description="Prove that nothing shown is stale.")
-    parser.add_argument("--configfile", nargs="+", default=["config.yaml"])
+    parser.add_argument("--configfile", nargs="*", default=[], help="files on top of config.yaml")
     return parser
 
 
@@ -91,7 +91,7 @@ def _verify(arguments: argparse.Namespace) -> None:
     from descent.pipeline.plan import Plan
     from descent.pipeline.staleness import verify
 
-    faults = verify(Plan(settings.read(arguments.configfile)))
+    faults = verify(Plan(settings.read(["config.yaml", *arguments.configfile])))
     if faults:
         raise ValueError("\n".join(f"{path}: {reason}" for path, reason in faults.items()))
     print("descent: verified: every output of the report comes from the current code, settings and inputs")

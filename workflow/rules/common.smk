@@ -11,7 +11,7 @@ sys.path.insert(0, str(CHECKOUT / "workflow"))
 
 from descent.pipeline.fingerprint import FingerprintError
 from descent.pipeline.plan import Plan
-from descent.pipeline.session import Session
+from descent.pipeline.session import Session, check_results_folder
 from descent.pipeline.settings import ConfigError
 
 # Stages run this checkout's code with this interpreter, whatever is installed elsewhere.
@@ -19,8 +19,9 @@ os.environ["PYTHONPATH"] = str(CHECKOUT / "workflow")
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 try:
+    check_results_folder()
     PLAN = Plan(config)
-except (ConfigError, FingerprintError) as error:
+except (ConfigError, FingerprintError, OSError) as error:
     print(error, file=sys.stderr)
     sys.exit(1)
 

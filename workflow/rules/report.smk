@@ -108,7 +108,7 @@ rule verify:
     input:
         rules.report.input,
     params:
-        files=[str(file) for file in workflow.configfiles],
+        files=[str(file) for file in workflow.overwrite_configfiles],
     log:
         "results/report/verify.log",
     conda:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +10,13 @@ from descent.pipeline.plan import REPORT, Plan
 from descent.pipeline.sidecar import read_sidecar
 from descent.pipeline.staleness import estimate, stale_outputs
 from descent.pipeline.store import open_store
+
+
+def check_results_folder() -> None:
+    """Raise OSError with one line when `results` cannot hold results: Snakemake would show its own calls."""
+    folder = Path("results")
+    if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise OSError("results: must be a folder that can be written; something else is there")
 
 
 class Session:
