@@ -55,6 +55,9 @@ class Settings(Block):
         return self
 
 
+WRONG_RATE = r"$\lambda_{\max}(H^\infty)$ in place of $\lambda_0$"
+
+
 def plan(study: StudyPlan, settings: Settings) -> None:
     """Declare all runs of du.6 with their analyses, the Gram matrices of du.5, and what is read from them."""
     data = study.data("mnist1d")
@@ -267,13 +270,14 @@ def _gram_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> lis
     import numpy as np
 
     from descent.bounds import convergence_checks as checks
-    from descent.claims import FAMILY_WISE_ERROR, check
+    from descent.claims import check
     from descent.kernels.neural_tangent_kernel import h_infinity
+    from descent.statistics import CLAIM_LEVEL
 
     doubled, gram, cosines = x.copy(), read_table(inputs["gram"]), np.clip(x @ x.T, -1, 1)
     doubled[1] = doubled[0]
     expected = table_settings(inputs["data"])["num_samples"]
-    error = FAMILY_WISE_ERROR / 2  # two of these rows sample
+    error = CLAIM_LEVEL
     copied, figure = "one sample replaced by a copy of another", "gram_spectrum"
     weights = [_initial_weights(settings, settings["width"], seed, x.shape[1]) for seed in range(settings["seeds"])]
     draws = generator(settings["master_seed"], "joint_activation", 0, d=x.shape[1])
@@ -282,16 +286,17 @@ def _gram_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> lis
         check("du.4", "empirical", f"The data set has exactly {expected} samples of unit length",
               checks.unit_length, {"inputs": x, "expected": expected, "order": 2}, {"order": 1},
               "length in the 1-norm", figure="mnist1d_samples"),
-        check("du.5.h_infinity", "theorem", "The least eigenvalue of H∞ is positive", checks.positive_definite,
-              {"inputs": x}, {"inputs": doubled}, copied, figure=figure),
-        check("du.5.h_zero", "empirical", f"The least eigenvalue of H(0) is positive at m = {settings['width']}",
+        check("du.5.h_infinity", "theorem", r"The least eigenvalue of $H^\infty$ is positive",
+              checks.positive_definite, {"inputs": x}, {"inputs": doubled}, copied, figure=figure),
+        check("du.5.h_zero", "empirical", f"The least eigenvalue of $H(0)$ is positive at $m = {settings['width']}$",
               checks.positive_definite, {"inputs": x, "hidden": weights}, {"inputs": doubled}, copied, figure=figure),
         check("du.5.closed_form", "theorem", r"$H^\infty_{ij} = x_i^\top x_j\, (\pi - \arccos x_i^\top x_j)/2\pi$ "
               "is the expected Gram matrix", checks.closed_form, {**sampled, "gram": h_infinity(x), "error": error},
-              {"gram": cosines * np.arccos(cosines) / (2 * np.pi)}, "the angle in place of π − angle"),
-        check("du.5.concentration", "asymptotic", "‖H(0) − H∞‖₂ falls like 1/√m", checks.width_exponent,
+              {"gram": cosines * np.arccos(cosines) / (2 * np.pi)}, r"the angle in place of $\pi$ minus the angle"),
+        check("du.5.concentration", "asymptotic", r"$\|H(0) - H^\infty\|_2$ falls like $m^{-1/2}$",
+              checks.width_exponent,
               {"widths": gram["width"], "distances": gram["distance"], "expected": -0.5, "error": error},
-              {"expected": -1.0}, "1/m in place of 1/√m", figure=figure),
+              {"expected": -1.0}, "$m^{-1}$ in its place", figure=figure),
     ]
 
 
@@ -304,7 +309,7 @@ def _descent_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> 
     from descent.kernels.neural_tangent_kernel import h_infinity
 
     eigenvalues, n, width = np.linalg.eigvalsh(h_infinity(x)), len(x), settings["width"]
-    rate, wrong, wrong_text = eigenvalues[0], {"rate": eigenvalues[-1]}, "λ_max(H∞) in place of λ₀"
+    rate, wrong, wrong_text = eigenvalues[0], {"rate": eigenvalues[-1]}, WRONG_RATE
     bounds, spectra = _tables(inputs, "bound"), _tables(inputs, "spectrum")
     covered = [name for name in bounds if name not in LIMIT[1:]]
     start = max(float(np.exp(bounds[name]["log_error"][0])) for name in covered)
@@ -319,27 +324,31 @@ def _descent_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> 
     limit = dict(zip(("coarse", "middle", "fine"), (bounds[name] for name in LIMIT)))
     shown = {"figure": "loss_and_bounds"}
     return [
-        check("du.6.discrete", "theorem", "While ‖I − ηH‖ ≤ 1 − ηλ₀/2, descent stays below the discrete bound with "
-              "the measured remainder added", along, {**run, "kind": "remainder", "condition": "contraction_held"},
-              wrong, wrong_text, form="corrected", **shown),
-        check("du.6.discrete_printed", "empirical", f"‖u(k) − y‖² ≤ (1 − ηλ₀/2)ᵏ ‖u(0) − y‖² {everywhere}", along,
-              {**run, "kind": "discrete"}, wrong, wrong_text, **shown),
-        check("du.6.flow", "theorem", "As η → 0, the flow bound exp(−λ₀t) holds while λ_min(H) ≥ λ₀/2",
-              checks.flow_limit, {**limit, "rate": rate}, wrong, wrong_text, figure="flow_limit"),
-        check("du.6.flow_printed", "empirical", f"Descent stays below the flow bound exp(−λ₀t) {everywhere}", along,
+        check("du.6.discrete", "theorem", r"While $\|I - \eta H\| \le 1 - \eta\lambda_0/2$, descent stays below "
+              "the discrete bound with the measured remainder added", along,
+              {**run, "kind": "remainder", "condition": "contraction_held"}, wrong, wrong_text,
+              form="corrected", **shown),
+        check("du.6.discrete_printed", "empirical", r"$\|u(k) - y\|^2 \le (1 - \eta\lambda_0/2)^k\, \|u(0) - y\|^2$ "
+              f"{everywhere}", along, {**run, "kind": "discrete"}, wrong, wrong_text, **shown),
+        check("du.6.flow", "theorem", r"As $\eta \to 0$, the flow bound $e^{-\lambda_0 t}$ holds while "
+              r"$\lambda_{\min}(H) \ge \lambda_0/2$", checks.flow_limit, {**limit, "rate": rate},
+              wrong, wrong_text, figure="flow_limit"),
+        check("du.6.flow_printed", "empirical", r"Descent stays below the flow bound $e^{-\lambda_0 t}$ "
+              f"{everywhere}", along,
               {**run, "kind": "flow"}, wrong, wrong_text, **shown),
-        check("du.6.flow_descent", "empirical", "Descent stays below the flow bound while λ_min(H) ≥ λ₀/2", along,
+        check("du.6.flow_descent", "empirical", "Descent stays below the flow bound while "
+              r"$\lambda_{\min}(H) \ge \lambda_0/2$", along,
               {**run, "kind": "flow", "condition": "spectrum_held"}, wrong, wrong_text, **shown),
-        check("du.6.hypothesis", "empirical", "λ_min(H(t)) ≥ λ₀/2 at every kept step of every run",
-              checks.least_eigenvalue_kept, {"tables": kept, "level": rate / 2}, {"level": rate},
-              "λ₀ in place of λ₀/2", figure="hypothesis"),
-        check("du.6.movement", "theorem", "No weight moves further than 2√n ‖u(0) − y‖/(√m λ₀)",
-              checks.weights_stay_within, {**moved, "bound": allowed},
-              {"bound": allowed * rate / eigenvalues[-1] / n**0.5}, f"{wrong_text}, and without √n", form="corrected",
-              figure="hypothesis"),
-        check("du.6.width", "theorem", "At the width that the proof requires, no weight moves further than R",
+        check("du.6.hypothesis", "empirical", r"$\lambda_{\min}(H(t)) \ge \lambda_0/2$ at every kept step of "
+              "every run", checks.least_eigenvalue_kept, {"tables": kept, "level": rate / 2}, {"level": rate},
+              r"$\lambda_0$ in place of $\lambda_0/2$", figure="hypothesis"),
+        check("du.6.movement", "theorem", r"No weight moves further than $2\sqrt{n}\, \|u(0) - y\| / "
+              r"(\sqrt{m}\, \lambda_0)$", checks.weights_stay_within, {**moved, "bound": allowed},
+              {"bound": allowed * rate / eigenvalues[-1] / n**0.5}, wrong_text + r", and without $\sqrt{n}$",
+              form="corrected", figure="hypothesis"),
+        check("du.6.width", "theorem", "At the width that the proof requires, no weight moves further than $R$",
               checks.weights_stay_within, {**moved, "bound": convergence.radius(n, rate, settings["delta"]),
-                                           "hypotheses": {f"m ≥ {needed:.1e}": width >= needed}},
+                                           "hypotheses": {f"$m \\ge 10^{{{np.log10(needed):.1f}}}$": width >= needed}},
               {"hypotheses": {}}, "without the condition on the width", form="corrected", figure="hypothesis"),
     ]
 

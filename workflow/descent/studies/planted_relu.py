@@ -312,9 +312,9 @@ def claims(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping
               "samples": int(risk["epochs"].min()) * settings["fresh_samples"]}
     risk_figure = "planted_relu/population_risk"
     rows = [
-        check("jhu.2a", "theorem", "The mean of |y|² over the mini-batches is tr(U₀ K U₀ᵀ) for each teacher, within "
-              "sampling error (observed in standard errors)", agreement, {**squares, "scale": 1.0}, {"scale": 2.0},
-              "Cho and Saul's kernel, without the half"),
+        check("jhu.2a", "theorem", r"The mean of $\|y\|^2$ over the mini-batches is $\mathrm{tr}(U_0 K U_0^\top)$ for "
+              "each teacher, within sampling error (observed in standard errors)", agreement, {**squares, "scale": 1.0},
+              {"scale": 2.0}, "Cho and Saul's kernel, without the half"),
         check("jhu.2b", "theorem", "Fresh samples have the closed-form population risk as their mean objective in each "
               "run, within sampling error (observed in standard errors)", agreement, {**ratios, "scale": 1.0},
               {"scale": 2.0}, "the risk without its factor ½", figure=risk_figure),
@@ -334,13 +334,13 @@ def _sweep_claims(init: str, lasts: Mapping[float, Any], speeds: Mapping[float, 
     best, worst, top = _winner(lasts), max(lasts, key=lambda rate: np.max(lasts[rate])), max(lasts)
     start = f"With the {init} initialization"
     return [
-        check(f"jhu.2c.{init}", "empirical", f"{start} η = {best:g} ends lowest in every replicate, among the learning "
-              "rates with which none diverges (observed: pairs in which it does not)", _lost_pairs,
-              {"lasts": lasts, "winner": best}, {"winner": worst}, f"η = {worst:g} in its place",
+        check(f"jhu.2c.{init}", "empirical", f"{start} $\\eta$ = {best:g} ends lowest in every replicate, among the "
+              "learning rates with which none diverges (observed: pairs in which it does not)", _lost_pairs,
+              {"lasts": lasts, "winner": best}, {"winner": worst}, f"$\\eta$ = {worst:g} in its place",
               figure="planted_relu/learning_rate"),
-        report_only(f"jhu.2c.{init}.divergence", f"{start} so many runs diverge at η = {top:g}",
+        report_only(f"jhu.2c.{init}.divergence", f"{start} so many runs diverge at $\\eta$ = {top:g}",
                     int(np.isinf(lasts[top]).sum()), len(lasts[top]), "planted_relu/learning_rate"),
-        check(f"jhu.2d.{init}", "empirical", f"{start} a larger r/r₀ converges faster, the order of Livni et al.'s "
+        check(f"jhu.2d.{init}", "empirical", f"{start} a larger $r/r_0$ converges faster, the order of Livni et al.'s "
               "Figure 1 (observed: exact p-value of Page's trend test)", falling_trend,
               {"samples": np.stack(list(speeds.values()), axis=1), "rotation": 0}, {"rotation": 1},
               "the widths' labels turned by one place from replicate to replicate", figure="planted_relu/width"),
