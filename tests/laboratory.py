@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
-NOT_COPIED = {".git", ".venv", ".venv-peers", "results", ".descent", ".snakemake", "__pycache__"}
+NOT_COPIED = shutil.ignore_patterns(
+    ".git", ".venv*", "results", ".descent", ".snakemake", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info"
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Laboratory:
 
 def fresh_checkout(root: Path) -> Laboratory:
     """The project's files as they are now, without results, in `root`."""
-    shutil.copytree(CHECKOUT, root, ignore=lambda folder, names: NOT_COPIED.intersection(names), symlinks=True)
+    shutil.copytree(CHECKOUT, root, ignore=NOT_COPIED, symlinks=True)
     return Laboratory(root)
 
 

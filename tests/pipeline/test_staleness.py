@@ -87,6 +87,16 @@ def test_an_added_replicate_computes_alone(laboratory):
         assert ran.replicates[path] == sorted(set(laboratory.record(path)["replicates"]) - set(before[path]))
 
 
+def test_an_added_grid_point_runs_alone(laboratory):
+    before = set(_trained(laboratory))
+    laboratory.configure("studies: {planted_relu: {learning_rate: {rates: [0.001, 0.01, 0.02, 1.0]}}}")
+    ran = laboratory.run("results/planted_relu/runs/init=gaussian/best_learning_rate.parquet")
+    assert {path for path in ran.outputs if path.endswith("metrics.parquet")} == {
+        "results/planted_relu/runs/init=gaussian,factor=2,eta=0.02/metrics.parquet"
+    }
+    assert not ran.outputs & before
+
+
 def _trained(laboratory: Laboratory) -> list[str]:
     files = laboratory.path("results/planted_relu/runs").rglob("metrics.parquet")
     return [str(file.relative_to(laboratory.root)) for file in files]
@@ -147,6 +157,7 @@ def test_a_package_version_reruns_the_stages_that_import_it(laboratory):
     )
     ran = laboratory.run("report", "--dry-run")
     assert "versions changed: numba" in ran.text
+    assert laboratory.run("results/planted_relu/tables/mini_batches.parquet").computed
     stale = {line.split(": ")[1] for line in ran.text.splitlines() if line.endswith("versions changed: numba")}
     assert "train" in rules(laboratory, stale)
     assert not any(path.endswith(".svg") for path in stale)
@@ -209,6 +220,11 @@ def test_a_cached_kernel_does_not_outlive_a_function_it_calls(laboratory):
     assert any(part.startswith("descent.dynamics.") for part in record["parts"])
     folders = {path.name.split("-")[0] for path in laboratory.path(".descent/numba").iterdir()}
     assert record["code"] in folders
+    path = "results/planted_relu/runs/init=gaussian,factor=2,eta=0.01/metrics.parquet"
+    original = laboratory.path(path).read_bytes()
+    laboratory.replace("workflow/descent/dynamics/philox.py", "0x9E3779B9", "0x9E3779BB")
+    assert path in laboratory.run(path).computed
+    assert laboratory.path(path).read_bytes() != original
 
 
 def test_a_stage_may_not_read_the_configuration(laboratory):

@@ -105,6 +105,22 @@ def test_an_unknown_output_is_named_with_what_there_is(laboratory):
     assert "results/planted_relu/figures/learning_rate.svg" in done.stdout + done.stderr
 
 
+def test_a_defect_in_the_ledger_fails_the_run_and_the_report_is_there(checkout):
+    checkout.replace("workflow/descent/claims.py", '"rejected" if wrong == "refuted"', '"rejected" if wrong == "never"')
+    done = checkout.snakemake("report", check=False)
+    assert done.returncode != 0
+    assert "negative control not rejected" in done.stdout + done.stderr
+    assert checkout.path("results/report/report.html").exists()
+    assert checkout.path("results/report/run.html").exists()
+
+
+def test_a_store_that_cannot_be_is_named_before_any_work(checkout):
+    checkout.configure("store: {path: 'nowhere://at/all'}")
+    done = checkout.snakemake("report", check=False)
+    assert "config: store.path = 'nowhere://at/all': " in done.stderr
+    assert not checkout.path("results").exists()
+
+
 def test_two_runs_in_one_directory_do_not_mix(checkout, smoke):
     first = _start(checkout)
     time.sleep(1.5)

@@ -87,3 +87,9 @@ onsuccess:
     if workflow.is_main_process:
         session().finish()
 
+
+# A refuted theorem fails the run, but the report is there.
+onerror:
+    if workflow.is_main_process:
+        session().finish()
+

@@ -100,14 +100,16 @@ def _excess(rows: Table, kind: str, rate: float) -> np.ndarray:
 def flow_limit(coarse: Table, middle: Table, fine: Table, rate: float) -> Outcome:
     """The flow bound holds at the smallest of three steps with the last change added, while λ_min(H) ≥ λ_0/2.
 
-    The tables hold the same flow times. That sup_t |Δ ln error| falls from one halving to the next is a hypothesis.
+    The tables hold the same flow times. That sup_t |Δ ln error| over the same steps falls with a halving is a hypothesis.
     """
     excess, first, last = [], 0.0, 0.0
     for runs in zip(replicates(coarse), replicates(middle), replicates(fine), strict=True):
         count = min(len(run["step"]) for run in runs)
         errors = [run["log_error"][:count] for run in runs]
         change = np.abs(errors[2] - errors[1])
-        first, last = max(first, np.abs(errors[1] - errors[0]).max()), max(last, change.max())
+        held = runs[2]["spectrum_held"][:count]
+        first = max(first, np.abs(errors[1] - errors[0])[held].max(initial=0.0))
+        last = max(last, change[held].max(initial=0.0))
         finest = {name: values[:count] for name, values in runs[2].items()}
         excess.append((_excess(finest, "flow", rate) + change)[_selected(finest, "spectrum_held")])
     worst = np.concatenate(excess)
@@ -120,6 +122,14 @@ def least_eigenvalue_kept(tables: Sequence[Table], level: float) -> Outcome:
     """λ_min(H(t)) ≥ `level` at every kept step of every run."""
     least = min(float(table["lambda_min"].min()) for table in tables)
     return Outcome(least, level, sum(len(table["step"]) for table in tables), least >= level)
+
+
+def movement_while_held(tables: Sequence[Table], level: float) -> tuple[float, int]:
+    """Greatest weight movement over the kept steps before λ_min(H) is first below `level`, and their number."""
+    held = [rows["movement"][np.logical_and.accumulate(rows["lambda_min"] >= level)]
+            for table in tables for rows in replicates(table)]
+    together = np.concatenate(held)
+    return float(together.max(initial=0.0)), len(together)
 
 
 def weights_stay_within(movement: float, bound: float, cases: int, protected: float,

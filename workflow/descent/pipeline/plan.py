@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from descent.pipeline.fingerprint import Fingerprints
 from descent.pipeline.recipes import Identity, by_name
 from descent.pipeline.sidecar import file_digest
 from descent.pipeline.stage import Stage, canonical_json
+from descent.pipeline.store import open_store
 from descent.pipeline.study import StudyPlan
 
 REPORT = ("results/report/report.html", "results/report/report.tex", "results/report/report.pdf")
@@ -24,6 +26,7 @@ class Plan:
 
     def __init__(self, config: Mapping[str, Any]):
         self.laboratory = settings.validate(config)
+        self._check_outside()
         self._fingerprints = Fingerprints()
         self._recipes: dict[str, str] = {}
         self._identities: dict[tuple, Identity] = {}
@@ -40,6 +43,17 @@ class Plan:
         # Every fault in the configuration, the code or the source files shows here, before any work.
         for path in self._by_path:
             self.recipe(path)
+
+    def _check_outside(self) -> None:
+        store, engine = self.laboratory.store.path, self.laboratory.report.engine
+        try:
+            open_store(store)
+        except ValueError as error:
+            raise settings.ConfigError(f"config: store.path = {store!r}: {error}") from None
+        if engine == "latex" and not all(map(shutil.which, ("latexmk", "pdflatex", "pdftex"))):
+            raise settings.ConfigError(
+                'config: report.engine = "latex": needs latexmk and pdflatex, which are not installed (or: typst)'
+            )
 
     def _add(self, stages: Iterable[Stage]) -> None:
         for stage in stages:
@@ -76,14 +90,18 @@ class Plan:
             rule: {plan.name: [dict(stage.outputs) for stage in plan.stages if stage.rule == rule] for plan in plans}
             for rule in ("claims", "values", "figure")
         }
+        for rule in ("claims", "values"):
+            for name, outputs in by_rule[rule].items():
+                if not outputs:
+                    raise settings.ConfigError(f"config: studies.{name}: its module plans no {rule}")
         return stages(
             title=self.laboratory.report.title,
             sections=self._studies,
             study_settings={name: self._block(name).model_dump(mode="json") for name in self._studies},
             engine=pdf_engine(self.laboratory.report.engine),
             preview=self.laboratory.preview,
-            claims={name: outputs[0]["claims"] for name, outputs in by_rule["claims"].items() if outputs},
-            values={name: outputs[0]["values"] for name, outputs in by_rule["values"].items() if outputs},
+            claims={name: outputs[0]["claims"] for name, outputs in by_rule["claims"].items()},
+            values={name: outputs[0]["values"] for name, outputs in by_rule["values"].items()},
             figures=by_rule["figure"],
             provenance=self._provenance(),
             master_seed=self.laboratory.master_seed,
@@ -115,7 +133,9 @@ class Plan:
 
     def identity(self, stage: Stage) -> Identity:
         """Code, versions and settings of a stage."""
-        label = (stage.entry, stage.tools, canonical_json(stage.settings), tuple(stage.outputs))
+        label = (
+            stage.entry, stage.tools, canonical_json(stage.settings), tuple(stage.outputs), bool(stage.replicates)
+        )
         if label not in self._identities:
             self._identities[label] = Identity(stage, self._fingerprints, self.laboratory.store.exact)
         return self._identities[label]

@@ -66,7 +66,7 @@ class Run:
         self.recipe = self._digest(self.inputs.recipes, stage.replicates)
         self.key = self._digest(self.inputs.digests, stage.replicates)
         if recipe not in (None, self.recipe):
-            raise StageError(f"{stage.rule}: code or inputs changed since the workflow started; run it again")
+            raise StageError(f"{stage.rule}: code, inputs or versions changed since the workflow started; run it again")
         self.scratch = self._scratch()
         self.began = time.perf_counter()
 

@@ -15,8 +15,10 @@ from descent.pipeline.store import open_store
 def check_results_folder() -> None:
     """Raise OSError with one line when `results` cannot hold results: Snakemake would show its own calls."""
     folder = Path("results")
-    if folder.exists() and not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise OSError("results: must be a folder that can be written; something else is there")
+    if folder.exists() and not folder.is_dir():
+        raise OSError("results: must be a folder, but something else is there")
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise OSError("results: this folder cannot be written")
 
 
 class Session:
@@ -29,7 +31,7 @@ class Session:
     def announcement(self, cores: int, reasons: bool) -> list[str]:
         """How many stages will run and an estimate of time and disk; with `reasons`, also why."""
         if not self.stale:
-            return []
+            return ["descent: nothing is stale; the report: " + ", ".join(REPORT)]
         count, seconds, megabytes = estimate(self.plan, self.stale, self.targets)
         minutes = seconds / cores / 60
         lines = [f"descent: {path}: {reason}" for path, reason in self.stale.items()] if reasons else []
@@ -42,17 +44,14 @@ class Session:
     def finish(self) -> None:
         """Write the page of times, keep the store within its limit, and say where the report is."""
         self._evict()
-        if not all(Path(path).exists() for path in REPORT) or self.stale_now():
+        if stale_outputs(self.plan, REPORT):
             return
         from descent.report.facts import write_facts
 
-        write_facts(Path("results"), Path(REPORT[0]).with_name("run.html"))
+        outputs = [Path(path) for stage in self.plan.upstream(REPORT) for path in stage.outputs.values()]
+        write_facts(outputs, Path(REPORT[0]).with_name("run.html"))
         for path in REPORT:
             print(f"report: {path}")
-
-    def stale_now(self) -> bool:
-        """Whether the report on disk is stale."""
-        return bool(stale_outputs(self.plan, ["report"]))
 
     def _evict(self) -> None:
         store = open_store(self.plan.laboratory.store.path)

@@ -66,7 +66,7 @@ def verify(plan: Plan) -> dict[str, str]:
     for stage in plan.upstream(["report"]):
         for path in stage.outputs.values():
             if path not in faults and file_digest(Path(path)) != read_sidecar(Path(path))["digest"]:
-                faults[path] = "edited since it was made"
+                faults[path] = "edited since it was made; delete it and run the workflow again"
     return faults
 
 

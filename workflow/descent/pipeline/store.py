@@ -37,7 +37,7 @@ def open_store(path: str | None) -> Store | None:
     if not path:
         return None
     if "://" not in path:
-        return FolderStore(Path(path))
+        return FolderStore(Path(path).expanduser())
     try:
         return RemoteStore(path)
     except (ImportError, ValueError) as error:
@@ -106,7 +106,8 @@ class FolderStore:
         if trash.is_dir():
             shutil.rmtree(trash, ignore_errors=True)
         else:
-            trash.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                trash.unlink(missing_ok=True)
 
     def _new_folder(self, purpose: str) -> Path:
         # Not tempfile.mkdtemp, whose folders only their owner can read: stores are shared.

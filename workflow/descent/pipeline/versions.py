@@ -12,7 +12,10 @@ from pathlib import Path
 
 # Import names whose distribution is called otherwise, and packages whose results depend on another one's version.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "PyYAML", "fontTools": "fonttools", "pypandoc": "pypandoc_binary"}
-_COMPANIONS = {"numba": ("llvmlite",), "scipy": ("numpy",), "mnist1d": ("numpy", "scipy"), "matplotlib": ("numpy",)}
+_COMPANIONS = {
+    "numba": ("llvmlite",), "scipy": ("numpy",), "mnist1d": ("numpy", "scipy"),
+    "matplotlib": ("contourpy", "fonttools", "kiwisolver", "numpy", "pillow"),
+}
 
 
 @cache

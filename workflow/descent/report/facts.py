@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
@@ -11,19 +10,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from descent.pipeline.sidecar import read_sidecar
+
 TEMPLATE = Path("report/theme/run.html")
 GIBIBYTE_IN_MB = 1024
 
 
-def write_facts(results: Path, path: Path, template: Path = TEMPLATE) -> None:
+def write_facts(outputs: Iterable[Path], path: Path, template: Path = TEMPLATE) -> None:
     """Write `path`, an HTML page with commit, date, machine, and each stage's times and peak memory.
 
-    Reads the records `results/**/.provenance/*.json` of finished outputs; the outputs of one job share a row. Stages
-    whose memory peaked above 1 GiB are named.
+    Reads the records of the report's `outputs`; those of one job share a row. Stages whose memory peaked above 1 GiB
+    are named.
     """
     import jinja2
 
-    jobs = read_jobs(results)
+    jobs = read_jobs(outputs)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
                                      lstrip_blocks=True)
     page = environment.from_string(template.read_text(encoding="utf-8")).render(
@@ -34,13 +35,13 @@ def write_facts(results: Path, path: Path, template: Path = TEMPLATE) -> None:
     path.write_text(page, encoding="utf-8")
 
 
-def read_jobs(results: Path) -> list[dict[str, Any]]:
-    """The jobs recorded under `results`, the longest first, each with its outputs; times in s, memory in MB."""
+def read_jobs(outputs: Iterable[Path]) -> list[dict[str, Any]]:
+    """The jobs that made `outputs`, the longest first, each with its files; times in s, memory in MB."""
     jobs: dict[str, dict[str, Any]] = {}
-    for file in sorted(results.rglob(".provenance/*.json")):
-        record = json.loads(file.read_text(encoding="utf-8"))
-        job = jobs.setdefault(record["key"], {**record, "files": []})
-        job["files"].append(str(file.parent.parent.relative_to(results) / file.name.removesuffix(".json")))
+    for output in outputs:
+        record = read_sidecar(output)
+        if record is not None:
+            jobs.setdefault(record["key"], {**record, "files": []})["files"].append(str(output))
     for job in jobs.values():
         for quantity in ("wall_seconds", "cpu_seconds", "peak_memory_mb"):
             job[quantity] = job.get(quantity) or 0.0
