@@ -238,7 +238,7 @@ def test_an_expected_recipe_must_be_met(library):
     recipe = library.made("number", {"x": 4})["recipe"]
     assert library.made("number", {"x": 4}, "results/a/text.txt", "--recipe", recipe)["from_store"]
     line = library.refused("number", {"x": 5}, "results/a/text.txt", "--recipe", recipe)
-    assert line == "descent: toy: code or inputs changed since the workflow started; run it again"
+    assert line == "descent: toy: code, inputs or versions changed since the workflow started; run it again"
 
 
 @pytest.mark.parametrize(("new", "unharmed"), [("FACTOR = 30", False), ("FACTOR = 10  # ten", True)])

@@ -100,7 +100,7 @@ def _excess(rows: Table, kind: str, rate: float) -> np.ndarray:
 def flow_limit(coarse: Table, middle: Table, fine: Table, rate: float) -> Outcome:
     """The flow bound holds at the smallest of three steps with the last change added, while λ_min(H) ≥ λ_0/2.
 
-    The tables hold the same flow times. That sup_t |Δ ln error| over the same steps falls with a halving is a hypothesis.
+    The tables hold the same flow times. That sup_t |Δ ln error| over these steps falls with a halving is a hypothesis.
     """
     excess, first, last = [], 0.0, 0.0
     for runs in zip(replicates(coarse), replicates(middle), replicates(fine), strict=True):
