@@ -44,7 +44,9 @@ class Laboratory:
 
     def snakemake(self, *arguments: str, cores: int = 2, check: bool = True) -> subprocess.CompletedProcess:
         command = self.command(*arguments, cores=cores)
-        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, env=self.environment())
+        done = subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, env=self.environment(), timeout=400
+        )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
