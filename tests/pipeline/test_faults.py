@@ -79,7 +79,8 @@ def test_killed_at_any_moment_nothing_half_made_is_taken_for_whole(library, whic
         process = start(library, "slow", {"seconds": 0.1, "turn": turn})
         time.sleep(moments.uniform(0.0, 0.35))
         printed = stop(process, which, group)
-        assert "Traceback" not in printed or process.returncode < 0
+        # An interrupt while Python itself starts, before a line of ours, is told in Python's own way.
+        assert "Traceback" not in printed or "__main__.py" not in printed
         output = library.root / OUTPUT
         assert not output.exists() or output.read_text() == "half whole"
         if which in (signal.SIGTERM, signal.SIGINT) and process.returncode > 0:

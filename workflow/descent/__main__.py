@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import signal
 import sys
-from pathlib import Path
 
-from descent.pipeline.stage import Stage
+if __name__ == "__main__":
+    # Before anything that takes time: a stopped run ends in silence, and gets to remove its partial files.
+    for _stop in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(_stop) is not signal.SIG_IGN:
+            signal.signal(_stop, lambda number, _: sys.exit(128 + number))
+
+import argparse  # noqa: E402
+import json  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from descent.pipeline.stage import Stage  # noqa: E402
 
 
 def _pairs(items: list[str]) -> dict[str, str | tuple[str, ...]]:
@@ -80,8 +87,6 @@ def _run_stage(arguments: argparse.Namespace) -> None:
     from descent.pipeline.runner import Run
     from descent.pipeline.store import open_store
 
-    # Otherwise a stopped run would not get to remove its partial files.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     store = open_store(arguments.store)
     Run(stage_of(arguments), store, arguments.recipe, arguments.log, arguments.exact).execute()
 
@@ -112,8 +117,6 @@ def main() -> None:
     """Dispatch the command line; a fault is one line on standard error and exit status 1."""
     try:
         _dispatch(sys.argv[1:])
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise SystemExit(f"descent: {error}") from None
 
