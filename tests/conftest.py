@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tests.laboratory import Laboratory, finished_laboratory
+
+# A busy machine is no failure.
+settings.register_profile("descent", deadline=None)
+settings.load_profile("descent")
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def test_a_bound_of_zero_has_no_slack():
 
 
 @pytest.mark.parametrize(("kind", "form"), list(itertools.product(
-    ("theorem", "asymptotic", "empirical"), ("as printed", "corrected", "erratum"))))
+    ("theorem", "asymptotic", "empirical"), ("as printed", "corrected", "erratum", "our own"))))
 def test_a_refuted_theorem_makes_the_run_fail_unless_it_is_an_erratum(kind, form):
     refuted = claim(factor=0.6, kind=kind, form=form)
     assert refuted.verdict == "refuted"

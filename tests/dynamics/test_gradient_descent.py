@@ -50,7 +50,7 @@ def test_many_steps_agree_with_autograd(outputs, batch, train_outputs):
     assert descent.loss() == pytest.approx(0.5 * np.sum(residual**2), rel=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.floats(1e-3, 1.0))
 def test_remainder_is_what_the_linear_recursion_misses(seed, eta):
     hidden, signs, x, y = problem(seed=seed)

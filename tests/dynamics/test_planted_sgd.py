@@ -48,7 +48,7 @@ def test_first_steps_in_the_assignment_s_setting(rng, width):
     np.testing.assert_allclose(run.weights[1], hidden, atol=2e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(1, 20), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_one_step_in_any_shape(outputs, width, dimension, teacher_width, seed):
     rng = np.random.default_rng(seed)

@@ -292,7 +292,7 @@ def reachable(calls: list[set[int]]) -> set[int]:
     return seen
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(calls=CALLS, styles=REFERENCES, changed=st.integers(0, COUNT - 1))
 def test_a_literal_counts_exactly_where_it_can_be_reached(calls, styles, changed, tmp_path_factory):
     root = tmp_path_factory.mktemp("random")
@@ -317,7 +317,7 @@ def rewritten(draw, text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_rewrite_that_changes_nothing_keeps_the_digest(data, tmp_path_factory):
     root = tmp_path_factory.mktemp("random")

@@ -155,7 +155,7 @@ def test_a_file_in_the_place_of_an_entry_is_not_served(folder, tmp_path):
     assert folder.fetch(KEY, destinations(tmp_path / "got")) is not None
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_to_an_entry_s_files_is_ever_served(data, folder, tmp_path):
     shutil.rmtree(folder._entry(KEY), ignore_errors=True)

@@ -23,7 +23,7 @@ def columns(draw):
     return {**found, "text": draw(st.lists(st.text(max_size=3), min_size=rows, max_size=rows))}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(columns())
 def test_what_is_read_is_what_was_written(tmp_path, written):
     path = tmp_path / "table"

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 Kind = Literal["theorem", "asymptotic", "empirical"]
 # "erratum" is a printed statement that the laboratory holds to be wrong: its refutation is expected.
-Form = Literal["as printed", "corrected", "erratum"]
+# "our own" is a statement of the laboratory's, found in none of the documents.
+Form = Literal["as printed", "corrected", "erratum", "our own"]
 FAMILY_WISE_ERROR = 1e-3
 
 
@@ -82,7 +83,7 @@ def check(id: str, kind: Kind, statement: str, function: Callable[..., Outcome],
 
 
 def report_only(id: str, statement: str, observed: float | None, cases: int, figure: str = "",
-                kind: Kind = "empirical", form: Form = "as printed") -> Claim:
+                kind: Kind = "empirical", form: Form = "our own") -> Claim:
     """A row that shows a measurement and claims nothing (`reported`); it has no control."""
     return Claim(id=id, kind=kind, document=id.split(".")[0], statement=statement, form=form, hypotheses="",
                  cases=cases, bound=None, observed=None if observed is None else float(observed), slack=None,

@@ -7,8 +7,8 @@ from typing import Any
 
 from descent.claims import FAMILY_WISE_ERROR, Outcome
 
-# All sampling claims of the laboratory share one family-wise error; each takes this part of it.
-CLAIM_LEVEL = FAMILY_WISE_ERROR / 20
+# The sampling claims of the laboratory, fewer than 100, share one family-wise error; each takes this part of it.
+CLAIM_LEVEL = FAMILY_WISE_ERROR / 100
 
 
 def mean_interval(samples, confidence: float = 0.95) -> tuple[float, float, float]:

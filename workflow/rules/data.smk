@@ -38,3 +38,41 @@ rule mnist1d:
     shell:
         RUN
 
+
+rule diabetes:
+    input:
+        stage_inputs("results/data/diabetes.parquet"),
+    output:
+        table="results/data/diabetes.parquet",
+    params:
+        command=stage_command("results/data/diabetes.parquet"),
+    log:
+        "results/data/diabetes.parquet.log",
+    priority: priority_of("results/data/diabetes.parquet")
+    resources:
+        mem_mb=memory_of("results/data/diabetes.parquet"),
+        runtime=minutes_of("results/data/diabetes.parquet"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+
+
+rule synthetic_regression:
+    input:
+        stage_inputs("results/data/synthetic_regression.parquet"),
+    output:
+        table="results/data/synthetic_regression.parquet",
+    params:
+        command=stage_command("results/data/synthetic_regression.parquet"),
+    log:
+        "results/data/synthetic_regression.parquet.log",
+    priority: priority_of("results/data/synthetic_regression.parquet")
+    resources:
+        mem_mb=memory_of("results/data/synthetic_regression.parquet"),
+        runtime=minutes_of("results/data/synthetic_regression.parquet"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+
