@@ -13,10 +13,19 @@ def h_infinity(inputs: np.ndarray) -> np.ndarray:
     if not np.allclose(np.linalg.norm(inputs, axis=1), 1.0, rtol=0, atol=1e-9):
         raise ValueError("H∞ in this form needs inputs of unit length")
     cosines = np.clip(inputs @ inputs.T, -1.0, 1.0)
-    gram = cosines * (np.pi - np.arccos(cosines)) / (2 * np.pi)
-    # Rounding of a cosine just below 1 costs the arccosine half of its digits.
+    gram = cosines * (np.pi - _angles(inputs, cosines)) / (2 * np.pi)
     np.fill_diagonal(gram, 0.5)
     return gram
+
+
+def _angles(inputs: np.ndarray, cosines: np.ndarray) -> np.ndarray:
+    angles = np.arccos(cosines)
+    # Rounding of a cosine near 1 or −1 costs the arccosine up to half of its digits; the chord keeps them.
+    rows, columns = np.nonzero(np.abs(cosines) > 0.999)
+    sign = np.sign(cosines[rows, columns])
+    near = 2 * np.arcsin(np.linalg.norm(inputs[rows] - sign[:, None] * inputs[columns], axis=1) / 2)
+    angles[rows, columns] = np.where(sign > 0, near, np.pi - near)
+    return angles
 
 
 def h_patterns(inputs: np.ndarray, patterns: np.ndarray) -> np.ndarray:
