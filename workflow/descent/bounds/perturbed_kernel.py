@@ -24,8 +24,11 @@ def saturating_bound(times: np.ndarray, epsilon: np.ndarray, rate: np.ndarray) -
 
 
 def growth_bound(times: np.ndarray, epsilon: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """e^{−λ t} (e^{ε t} − 1), for every H(t); an equality for H(t) = H* − ε v vᵀ, H* v = λ v, r_0 ∥ v."""
-    return np.exp(-rate * times) * np.expm1(epsilon * times)
+    """e^{−λ t} (e^{ε t} − 1), for every H(t); an equality for H(t) = H* − ε v vᵀ, H* v = λ v, r_0 ∥ v.
+
+    Cut off at e^700, near the largest number there is.
+    """
+    return np.exp(np.minimum((epsilon - rate) * times, 700.0)) * -np.expm1(-epsilon * times)
 
 
 def worst_case(ratio: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     perturbed = {**seed, **settings.perturbed.model_dump(exclude={"closed_form_ratios"})}
     cases = settings.perturbed.replicates * len(settings.perturbed.ratios)
     tables = {
-        "relaxation": study.table("relaxation", {**seed, **settings.relaxation.model_dump()}, data, seconds=3),
+        "relaxation": study.table("relaxation", {**seed, **settings.relaxation.model_dump()}, data, seconds=2),
         "perturbed": study.table("perturbed", perturbed, data, seconds=1 + 0.06 * cases, megabytes=0.03 * cases),
     }
     study.figure("residual_decay", {}, {"relaxation": tables["relaxation"], **data})
@@ -85,7 +85,7 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     shared = {**seed, "tolerance": settings.relaxation.integrator_tolerance, **settings.expectations.model_dump(),
               "sizes": settings.perturbed.sizes, "replicates": settings.perturbed.replicates,
               "closed_form_ratios": settings.perturbed.closed_form_ratios}
-    study.claims(shared, {**tables, **data}, seconds=3 + 2.5e-5 * settings.expectations.draws, memory_mb=500)
+    study.claims(shared, {**tables, **data}, seconds=1.5 + 1.5e-5 * settings.expectations.draws, memory_mb=500)
     study.values({}, {**tables, **data}, seconds=1)
 
 
