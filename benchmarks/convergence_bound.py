@@ -29,8 +29,8 @@ SETTINGS = {
     "m = 16384, full batch, float32": (16384, 500, 100, "float32"),
 }
 NOTE = ("PyTorch autograd makes new arrays of samples × units in every step. In float64 at m = 16384 each is larger "
-        "than what the C library keeps for reuse, so that much of its time goes to fresh pages; PyTorch in blocks is free "
-        "of that.")
+        "than what the C library keeps for reuse, so that much of its time goes to fresh pages; PyTorch in blocks is "
+        "free of that.")
 AGREEMENT = {"float64": 1e-6, "float32": 1e-3}
 
 
