@@ -179,7 +179,7 @@ def _convergence_claims(table: Mapping[str, Any], error: float) -> list:
               figure=figure),
         check("tau.4.1.equality", "theorem", "From the slowest mode the bound is an equality", checks.decays_exactly,
               {"table": {name: values[slowest] for name, values in numbers.items()}, "factor": 1.0, "error": error},
-              {"factor": 1.01}, r"$1.01\,\lambda$", figure=figure),
+              {"factor": 1.01}, r"$1.01\,\lambda$", form="our own", figure=figure),
         check("tau.4.1.solution", "theorem", r"$u(t) = y + e^{-H^\infty t}(u(0) - y)$ from one eigendecomposition "
               "agrees with an integration of the differential equation", checks.solutions_agree,
               {"table": numbers, "column": "deviation", "error": error}, {"column": "descent_deviation"},
@@ -265,11 +265,11 @@ def _expectation_claims(settings: Mapping[str, Any], x: Mapping[str, Any]) -> li
               {"grams": turned[:-1]}, r"the angle in place of $\pi$ minus the angle"),
         check("du.3.limit_quadrature", "theorem", f"The closed form of {of_g} is the integral over the plane",
               checks.agrees_with_quadrature, {**quadrature, "grams": products, "products": True}, {"grams": tangent},
-              r"without $\sin\theta$, which gives $H^\infty$"),
+              r"without $\sin\theta$, which gives $H^\infty$", form="our own"),
         check("du.3.limit_monte_carlo", "theorem", f"The closed form of {of_g} is the expectation over Gaussian "
               "weights", checks.products_agree,
               {"inputs": inputs[:-1], "moments": moments, "grams": products[:-1], **sampled},
-              {"grams": tangent[:-1]}, r"without $\sin\theta$, which gives $H^\infty$"),
+              {"grams": tangent[:-1]}, r"without $\sin\theta$, which gives $H^\infty$", form="our own"),
     ]
 
 
