@@ -23,13 +23,13 @@ def of_variant(flips: Table, variant: str) -> Table:
 
 
 def flips_inside(flips: Table, variant: str) -> Outcome:
-    """Wherever |z| < R the constructed weight lies within R and flips the pattern. Observed: draws where it does not."""
+    """Wherever |z| < R the constructed weight lies within R and flips the pattern. Observed: exceptions."""
     rows = of_variant(flips, variant)
     return _without_exception(rows, rows["inside"] - rows["inside_flips"], rows["inside"])
 
 
 def no_flip_outside(flips: Table, variant: str) -> Outcome:
-    """Wherever |z| ≥ R the extreme weight of the ball keeps the pattern. Observed: draws where it does not."""
+    """Wherever |z| ≥ R the extreme weight of the ball keeps the pattern. Observed: exceptions."""
     rows = of_variant(flips, variant)
     return _without_exception(rows, rows["outside_flips"], rows["outside"])
 
@@ -133,7 +133,8 @@ def movement_within(constructed: Table, chain: Table, one_sample: Table, samples
         held = np.logical_and.accumulate(run["lambda_min"] >= lambda_0 / 2)
         ratios.append(run["movement"][held] / printed_radius(samples, units, run["norm"][0], lambda_0))
     covered = one_sample["end_rate"] >= 0.25
-    ratios.append((one_sample["path"] / printed_radius(1, one_sample["width"], one_sample["start_error"], 0.5))[covered])
+    radius = printed_radius(1, one_sample["width"], one_sample["start_error"], 0.5)
+    ratios.append((one_sample["path"] / radius)[covered])
     together = np.concatenate(ratios) / factor
     worst, rounding = float(together.max()), int(one_sample["width"].max()) * float(np.finfo(float).eps)
     return Outcome(worst, 1.0, len(together), worst <= 1 + rounding, hypotheses=lemma_hypotheses(constructed))

@@ -53,7 +53,7 @@ def _draw_geometry(panel) -> None:
     for (z, height), color in balls[1:]:
         panel.plot(z - np.sign(z), height, "s", color=color, markersize=4)
     texts = ((-0.75, 0.0, "no flip:\n$|w^\\top x|>R$", COLORS[2], "right"),
-             (0.15, -2.3, "$w^\\top x=-R$:\none point of the\nclosed ball flips", COLORS[1], "left"))
+             (0.3, -2.3, "$w^\\top x=-R$:\none point of\nthe closed\nball flips", COLORS[1], "left"))
     for x, y, text, color, side in texts:
         panel.text(x, y, text, color=color, ha=side, va="center", fontsize=7.5)
     panel.annotate("", (2.4, 3.75), (1.5, 3.75), arrowprops={"arrowstyle": "->", "color": THEORY})
@@ -86,7 +86,8 @@ def draw_chain(chain: Table, metrics: Table, lambda_0: float):
     errors.axhline(0, color="black", linewidth=0.8)
     for panel in (speeds, errors):
         _mark_lost(panel, runs, lambda_0)
-    speeds.set(xlabel="flow time $t=\\eta k$", ylabel="$\\log_{10}$ (distance / flow time)", title="Speed of the weights")
+    speeds.set(xlabel="flow time $t=\\eta k$", ylabel="$\\log_{10}$ (distance / flow time)",
+               title="Speed of the weights")
     errors.set(xlabel="flow time $t=\\eta k$", ylabel="$\\log_{10}$ (error / exponential bound)",
                title="Error $\\|u-y\\|$ over its bound")
     figure.legend(*speeds.get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -108,7 +109,7 @@ def _mark_lost(panel, runs: list[Table], lambda_0: float) -> None:
 
 
 def draw_counterexamples(constructed: Table):
-    """Errors of one sample and of MNIST-1D with made labels against both rates, and movements over the printed radius."""
+    """Errors of one sample and of MNIST-1D with made labels against both rates; movements over the printed radius."""
     figure, ((single, real, moved),) = new_figure(1, 3, height=3.4)
     cases = {name: _of_case(constructed, name) for name in ("one_sample", "mnist1d", "cone")}
     for panel, name in ((single, "one_sample"), (real, "mnist1d")):

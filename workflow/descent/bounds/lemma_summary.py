@@ -38,7 +38,7 @@ def _rows(columns: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
 
 
 def chain_values(chain: Table, metrics: Table) -> dict[str, float]:
-    """Ranges of the ratios in (i) and (ii) over all kept steps, and sup |Δ ln ‖u − y‖| from twice the step to the step."""
+    """Ranges of the ratios in (i) and (ii) over all kept steps; sup |Δ ln ‖u − y‖| from twice the step to the step."""
     first, second = chain["speed"] / chain["summed"], chain["summed"] / chain["root"]
     common = np.isfinite(metrics["doubled_loss"])
     change = np.abs(np.log(metrics["loss"][common] / metrics["doubled_loss"][common])) / 2
@@ -93,7 +93,7 @@ def constructed_rows(constructed: Table) -> list[dict[str, Any]]:
 
 
 def one_sample_rows(one_sample: Table) -> list[dict[str, float]]:
-    """For each width the shares of flows on which the printed rate and radius fail, with what theory expects of them."""
+    """For each width the shares of flows on which the printed rate and radius fail, with what theory expects."""
     hits, trials, probability = lemma_checks.slow_at_once(one_sample)
     rows = []
     for i, width in enumerate(np.unique(one_sample["width"])):
@@ -115,11 +115,11 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
     """The study's findings in a sentence each, from its values."""
     runs, widest = numbers["runs"], numbers["one_sample"][-1]
     early = sum(row["fails_while_held"] for row in runs)
-    missed, draws = numbers["exceptions"], numbers["draws"]
+    built = numbers["inside"] + numbers["outside"]
     return [
-        f"Lemma 3.2: {'all' if not missed else f'all but {missed}'} of {draws:,} constructed weights behave as it says; "
-        "with a closed ball its equivalence fails on the null set $w^\\top x = -R$ only.",
+        f"Lemma 3.2: of {built:,} weights built from {numbers['draws']:,} draws {numbers['exceptions'] or 'none'} "
+        "contradict it; with a closed ball its equivalence fails only on the null set $w^\\top x = -R$.",
         "Lemma 3.3: the printed rate $e^{-\\lambda_0 s}$ of the norm is exceeded, while $\\lambda_{\\min}(H) \\geq "
-        f"\\lambda_0/2$, in {early} of {len(runs)} training runs, and in {100 * widest['in_the_end']:.0f}% of the exact "
-        f"flows on one sample at width {widest['width']:,}; $e^{{-\\lambda_0 s/2}}$ is true and attained.",
+        f"\\lambda_0/2$, in {early} of {len(runs)} training runs and in {100 * widest['in_the_end']:.0f}% of the "
+        f"exact flows on one sample at width {widest['width']:,}; $e^{{-\\lambda_0 s/2}}$ is true and attained.",
     ]

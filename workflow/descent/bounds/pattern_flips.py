@@ -38,7 +38,7 @@ def flipping_weights(hidden: np.ndarray, inputs: np.ndarray, radius: float, beyo
 
 
 def extreme_weights(hidden: np.ndarray, inputs: np.ndarray, radius: float) -> np.ndarray:
-    """w ∓ R x/‖x‖, the point of the closed ball about w at which wᵀx gets furthest towards the other pattern; (k, d)."""
+    """w ∓ R x/‖x‖, the point of the closed ball about w where wᵀx gets furthest towards the other pattern; (k, d)."""
     z = _products(hidden, inputs)
     return hidden - (_toward(z, radius) / np.linalg.norm(inputs, axis=1))[:, None] * inputs
 
@@ -90,7 +90,7 @@ def _flipped(moved: np.ndarray, hidden: np.ndarray, inputs: np.ndarray) -> np.nd
 
 
 def boundary_cases() -> Iterator[tuple[Vector, Vector, Fraction]]:
-    """Rational (x, w, R) with ‖x‖ = 1 and wᵀx at, just inside and just outside ±R, and at 0, in two to four dimensions."""
+    """Rational (x, w, R) with ‖x‖ = 1 and wᵀx at, just inside and just outside ±R, and at 0; two to four dimensions."""
     units = [(3, 4, 5), (-5, 12, 13), (2, -1, 2, 3), (1, -1, 1, 1, 2)]
     across = [(4, -3), (12, 5), (1, 2, 0), (1, 1, 0, 0)]
     radii, factors = (Fraction(1, 1000), Fraction(1, 3), Fraction(5, 2)), (Fraction(999, 1000), 1, Fraction(1001, 1000))

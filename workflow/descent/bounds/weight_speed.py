@@ -1,4 +1,4 @@
-"""How fast the weights of a two-layer ReLU network move under gradient flow, and the bounds on it (Du et al., Lemma 3.3).
+"""How fast the weights of a two-layer ReLU network move under gradient flow, and bounds (Du et al., Lemma 3.3).
 
 For f(x) = m^(−1/2) Σ_r a_r relu(w_rᵀx), a_r = ±1, L = ½‖u − y‖² and r = u − y,
 ‖dw_r/ds‖ = (1/√m) ‖Σ_i r_i 1{w_rᵀx_i ≥ 0} x_i‖ ≤ (i) (1/√m) Σ_i |r_i| ≤ (ii) (√n/√m) ‖r‖ for unit inputs.

@@ -1,9 +1,9 @@
-"""Gradient flow of a two-layer ReLU network in closed form: no pattern flips, the residual starts on an eigenvector of H.
+"""Gradient flow of a two-layer ReLU network in closed form: no pattern flips, the residual is an eigenvector of H.
 
 Labels y = u(0) − ε v with H(0) v = μ v give, as long as all patterns are those of the start, u(t) − y = ε e^(−μt) v and
-w_r(t) = w_r(0) − a_r ε (1 − e^(−μt))/(μ√m) g_r with g_r = Σ_i v_i 1{w_r(0)ᵀx_i ≥ 0} x_i: every weight moves on a straight
-line, so that patterns which agree at both ends of it agree all along. A small enough ε achieves that for any network
-whose pre-activations are not zero. Loss ½‖u − y‖², f(x) = m^(−1/2) Σ_r a_r relu(w_rᵀx).
+w_r(t) = w_r(0) − a_r ε (1 − e^(−μt))/(μ√m) g_r with g_r = Σ_i v_i 1{w_r(0)ᵀx_i ≥ 0} x_i: every weight moves on a
+straight line, so that patterns which agree at both ends of it agree all along. A small enough ε achieves that for any
+network whose pre-activations are not zero. Loss ½‖u − y‖², f(x) = m^(−1/2) Σ_r a_r relu(w_rᵀx).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def run_frozen(mode: FrozenMode, eta: float, steps: int, every: int) -> dict[str
 
 def constructed_columns(case: str, replicate: int, mode: FrozenMode, eta: float, flow_time: float,
                         points: int = 60) -> dict[str, np.ndarray]:
-    """`run_frozen` up to `flow_time` at about `points` steps, beside gradient flow's closed form; one row for each step.
+    """`run_frozen` up to `flow_time` at about `points` steps, beside gradient flow's closed form; a row for each step.
 
     More columns: case, replicate, samples, width; log_flow, flow_movement (the closed form); rate, lambda_min,
     lambda_0, start = ‖u(0) − y‖; `frozen` then says also that no pattern flips up to t = ∞.

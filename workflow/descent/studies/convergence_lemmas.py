@@ -223,11 +223,12 @@ def _flip_claims(flips: Mapping[str, Any]) -> list:
     shown, event = {"figure": "flips"}, r"$|w_r^\top x_i| < R$"
     stated, closed = {"flips": flips, "variant": "stated"}, r"With the closed ball, $A_{ir}$ occurs iff"
     return [
-        check("du.1.if", "theorem", f"Wherever {event}, the weight constructed on the other side of the hyperplane lies "
-              "within $R$ and flips the pattern", checks.flips_inside, stated, {"variant": "projected"},
+        check("du.1.if", "theorem", f"Wherever {event}, the weight constructed beyond the hyperplane lies within $R$ "
+              "and flips the pattern", checks.flips_inside, stated, {"variant": "projected"},
               "the projection onto the hyperplane, without a step beyond", **shown),
         check("du.1.only_if", "theorem", r"Wherever $|w_r^\top x_i| > R$, no weight within $R$ flips the pattern",
-              checks.no_flip_outside, stated, {"variant": "longer"}, "inputs of length 1.01", form="corrected", **shown),
+              checks.no_flip_outside, stated, {"variant": "longer"}, "inputs of length 1.01", form="corrected",
+              **shown),
         check("du.1.boundary", "theorem", f"{closed} $-R \\le w_r^\\top x_i < R$ (rational arithmetic)",
               checks.equivalence, {"closed": True, "rule": "half_open"}, {"rule": "open"}, f"the printed {event}",
               form="corrected", **shown),
@@ -260,12 +261,13 @@ def _chain_claims(tables: Mapping[str, Any], width: int) -> list:
               r"$|\sum_i (y_i - u_i)|$ in place of $\sum_i |y_i - u_i|$", form="corrected", figure="chain"),
         check("du.2.ii", "theorem", r"$m^{-1/2} \sum_i |y_i - u_i| \le \sqrt{n/m}\, \|y - u\|$, along training",
               checks.inequality, {**chain, "left": "summed", "right": "root", "units": 1}, {"factor": 0.5**0.5},
-              r"$\sqrt{n/2}$ in place of $\sqrt{n}$, half of the samples being active", form="corrected", figure="chain"),
+              r"$\sqrt{n/2}$ in place of $\sqrt{n}$, half of the samples being active", form="corrected",
+              figure="chain"),
         check("du.2.equality", "theorem", "(i) and (ii) are equalities for a unit that is active on equal inputs with "
               "equal residuals", checks.equal_chain, {"inputs": np.repeat(x[:1], n, axis=0)}, {"inputs": cone},
               "inputs at a cosine of 0.99", form="our own"),
-        check("du.2.chain", "empirical", f"While $\\lambda_{{\\min}}(H) \\ge \\lambda_0/2$ along training, {speed} \\le "
-              r"\sqrt{n/m}\, e^{-\lambda_0 s/2} \|y - u(0)\|$ for every unit", checks.speed_below_decay,
+        check("du.2.chain", "empirical", f"While $\\lambda_{{\\min}}(H) \\ge \\lambda_0/2$, along training, {speed} "
+              r"\le \sqrt{n/m}\, e^{-\lambda_0 s/2} \|y - u(0)\|$ for every unit", checks.speed_below_decay,
               {**chain, "lambda_0": _spectrum(x)[0], "units": width}, {"factor": n**-0.5},
               r"$\sqrt{1/m}$ in place of $\sqrt{n/m}$", form="corrected", figure="chain"),
     ]
