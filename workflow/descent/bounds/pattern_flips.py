@@ -52,7 +52,7 @@ def _toward(z: np.ndarray, length) -> np.ndarray:
 
 
 def flip_counts(inputs: np.ndarray, draws: np.random.Generator, count: int, radii: Sequence[float],
-                variants: dict[str, tuple[float, float]], block: int = 5000) -> list[dict[str, object]]:
+                variants: dict[str, tuple[float, float]], block: int = 500) -> list[dict[str, object]]:
     """Tallies for every variant and radius over the same `count` pairs of a Gaussian weight and a sample, in turn.
 
     A variant is (beyond, stretch): the argument of `flipping_weights`, and a factor on the inputs (n, d). A row has
@@ -60,6 +60,7 @@ def flip_counts(inputs: np.ndarray, draws: np.random.Generator, count: int, radi
     whose w' flips the pattern and lies within R; `outside_flips`, those of the latter whose extreme weight flips it;
     `undecided`, the draws with | |z| − R | below the rounding error of z.
     """
+    # Arrays of larger blocks are given back to the system after each use, which costs more than the arithmetic.
     rows = {(name, radius): np.zeros(5, np.int64) for name in variants for radius in radii}
     for start in range(0, count, block):
         chosen = np.arange(start, min(start + block, count)) % len(inputs)

@@ -76,21 +76,24 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     tables = study.train(
         run, {**run, **start, "stable": settings.stable_fraction, "flow_time": settings.flow_time,
               "kept_steps": settings.kept_steps}, data, range(settings.replicates),
-        seconds=6 * settings.replicates, memory_mb=400, megabytes=0.35 * settings.kept_steps * settings.replicates)
-    tables["chain"] = study.table("chain", start, {**data, **tables}, seconds=0.03 * settings.kept_steps *
-                                  settings.replicates, memory_mb=500)
-    tables["flips"] = study.table("flips", {**seed, **settings.flips.model_dump()}, data, seconds=10)
+        seconds=0.08 * settings.flow_time * settings.replicates, memory_mb=400,
+        megabytes=0.35 * settings.kept_steps * settings.replicates)
+    tables["chain"] = study.table("chain", start, {**data, **tables}, memory_mb=500,
+                                  seconds=0.015 * settings.kept_steps * settings.replicates)
+    tables["flips"] = study.table("flips", {**seed, **settings.flips.model_dump()}, data,
+                                  seconds=1e-6 * settings.flips.draws * len(settings.flips.radii))
     tables["constructed"] = study.table(
         "constructed", {**start, **settings.constructed.model_dump(exclude={"width"}),
                         "cone_width": settings.constructed.width, "replicates": settings.replicates,
-                        "flow_time": settings.flow_time}, data, seconds=2 + 2 * settings.replicates)
-    tables["one_sample"] = study.table("one_sample", {**seed, **settings.one_sample.model_dump()}, {}, seconds=3)
+                        "flow_time": settings.flow_time}, data,
+        seconds=1.5 + 0.02 * settings.flow_time * settings.replicates)
+    tables["one_sample"] = study.table("one_sample", {**seed, **settings.one_sample.model_dump()}, {}, seconds=2)
     study.figure("flips", {}, {"flips": tables["flips"]})
     study.figure("chain", {}, {**data, "chain": tables["chain"], "metrics": tables["metrics"]})
     study.figure("counterexamples", {}, {"constructed": tables["constructed"]})
     evidence = {**data, **{name: path for name, path in tables.items() if name != "trajectory"}}
-    study.claims({"width": settings.width}, evidence, seconds=2)
-    study.values({"width": settings.width}, evidence, seconds=2)
+    study.claims({"width": settings.width}, evidence)
+    study.values({"width": settings.width}, evidence)
 
 
 def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path], replicate: int) -> None:
