@@ -104,7 +104,7 @@ def one_sample_rows(one_sample: Table) -> list[dict[str, float]]:
         rows.append({
             "width": int(width), "at_once": float(hits[i] / trials[i]), "at_once_exact": float(probability[i]),
             "in_the_end": ended / int(trials[i]), "in_the_end_limit": ended_limit,
-            "beyond": float(np.mean(ratios > 1)), "beyond_limit": float(
+            "beyond": float(np.mean(covered & (ratios > 1))), "beyond_limit": float(
                 ndtr(flows["start_error"] / np.sqrt(2 * np.pi)).mean()),
             "covered": float(covered.mean()), "furthest": float(ratios[covered].max()),
         })
