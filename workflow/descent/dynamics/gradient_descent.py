@@ -49,9 +49,9 @@ def _update_hidden(W, s, XT, eta, g, d, n):
 
 
 @_inlined
-def _pre_activations(P, W, XT, g, d, n):
+def _pre_activations(P, W, XT, g, d, n, at):
     for i in range(n):
-        P[0, i] = P[1, i] = P[2, i] = P[3, i] = 0.0
+        P[at, i] = P[at + 1, i] = P[at + 2, i] = P[at + 3, i] = 0.0
     for j in range(0, d, 4):
         w00, w01, w02, w03 = W[g, j], W[g, j + 1], W[g, j + 2], W[g, j + 3]
         w10, w11, w12, w13 = W[g + 1, j], W[g + 1, j + 1], W[g + 1, j + 2], W[g + 1, j + 3]
@@ -59,27 +59,38 @@ def _pre_activations(P, W, XT, g, d, n):
         w30, w31, w32, w33 = W[g + 3, j], W[g + 3, j + 1], W[g + 3, j + 2], W[g + 3, j + 3]
         for i in range(n):
             x0, x1, x2, x3 = XT[j, i], XT[j + 1, i], XT[j + 2, i], XT[j + 3, i]
-            P[0, i] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
-            P[1, i] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
-            P[2, i] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
-            P[3, i] += w30 * x0 + w31 * x1 + w32 * x2 + w33 * x3
+            P[at, i] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
+            P[at + 1, i] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
+            P[at + 2, i] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
+            P[at + 3, i] += w30 * x0 + w31 * x1 + w32 * x2 + w33 * x3
 
 
 @_inlined
-def _update_outputs(A, P, R, eta, g, n, outputs):
+def _update_outputs(A, change, old, P, R, eta, g, n, outputs):
     for q in range(4):
+        for i in range(n):
+            old[q, i] = max(P[g + q, i], 0.0)
         for c in range(outputs):
             total = 0.0
             for i in range(n):
-                total += R[c, i] * max(P[q, i], 0.0)
-            A[g + q, c] -= eta * total
+                total += R[c, i] * old[q, i]
+            change[q, c] = -eta * total
+            A[g + q, c] += change[q, c]
 
 
 @_inlined
-def _rectify(s, crossed, active, P, g, n):
+def _subtract(old, s, crossed, n):
+    # 1{old pattern} (p' - p), the change of the activation where no pattern flips.
     for q in range(4):
         for i in range(n):
-            p = P[q, i]
+            old[q, i] = s[q, i] - crossed[q, i] - old[q, i]
+
+
+@_inlined
+def _rectify(s, crossed, active, P, g, n, at):
+    for q in range(4):
+        for i in range(n):
+            p = P[at + q, i]
             now = p >= 0.0
             s[q, i] = p if now else 0.0
             # relu(p) less the old pattern times p is |p| where the pattern has changed, and 0 elsewhere.
@@ -99,20 +110,25 @@ def _add_weighted(U, A, s, g, n, outputs):
 def _fused_step(d: int, n: int, outputs: int, train_outputs: bool):
     # The arguments are constants of the compiled code: known only at run time, they make it a fifth slower.
     @numba.njit(fastmath=_FASTMATH, cache=True)
-    def step(W, A, active, XT, XT_next, R, U, E, P, s, crossed, eta, same_samples):
+    def step(W, A, active, XT, XT_next, R, U, E, P, s, crossed, old, change, eta, same_samples):
         U[:] = 0.0
         E[:] = 0.0
         for g in range(0, W.shape[0], 4):
+            # The pre-activations of all units are kept from step to step only where the output layer's gradient
+            # needs them: a group's alone stay in the first cache.
+            at = g if train_outputs else 0
             _masked_residual(s, active, A, R, g, n, outputs)
             if train_outputs:
-                _pre_activations(P, W, XT, g, d, n)
-                _update_outputs(A, P, R, eta, g, n, outputs)
+                _update_outputs(A, change, old, P, R, eta, g, n, outputs)
             _update_hidden(W, s, XT, eta, g, d, n)
-            _pre_activations(P, W, XT_next, g, d, n)
-            _rectify(s, crossed, active, P, g, n)
+            _pre_activations(P, W, XT_next, g, d, n, at)
+            _rectify(s, crossed, active, P, g, n, at)
             _add_weighted(U, A, s, g, n, outputs)
             if same_samples:
                 _add_weighted(E, A, crossed, g, n, outputs)
+                if train_outputs:
+                    _subtract(old, s, crossed, n)
+                    _add_weighted(E, change, old, 0, n, outputs)
 
     return step
 
@@ -156,7 +172,8 @@ class GradientDescent:
         self._active = _padded(start >= 0.0, len(hidden), columns, np.bool_)
         self._R = _padded(scale * self._A.T @ np.maximum(start, 0.0) - self._YT[0], c, columns)
         self._U, self._E = _aligned(c, columns), _aligned(c, columns)
-        self._scratch = [_aligned(UNITS, columns) for _ in range(3)]
+        kept = start if train_outputs else start[:UNITS]
+        self._scratch = [_padded(kept, *kept.shape), *(_aligned(UNITS, columns) for _ in range(3)), _aligned(UNITS, c)]
         self._eta = eta * scale * self.n / size
         self._advance = _fused_step(d, columns, c, train_outputs)
         self.steps = 0
@@ -198,9 +215,11 @@ class GradientDescent:
         return 0.5 * float(np.sum(residual**2))
 
     def remainder(self) -> float:
-        """‖e(k)‖ of the last step, e(k) = u(k+1) − u(k) + η H(k) (u(k) − y): descent on all samples, A fixed.
+        """‖e(k)‖ of the last step, e(k) = u(k+1) − u(k) + η K(k) (u(k) − y), on all samples; scalar outputs.
 
-        As u(k) − η H(k) (u(k) − y) is the output with new weights and old patterns, only flipped patterns contribute:
-        e_i(k) = scale · Σ_r a_r |w_r(k+1)ᵀx_i| 1{pattern of (r, i) changed} (scalar outputs; Du et al., section 4).
+        K = H with A fixed. As u(k) − η H(k) (u(k) − y) is the output with new weights and old patterns, only flipped
+        patterns contribute: e_i(k) = scale · Σ_r a_r |w_r(k+1)ᵀx_i| 1{pattern of (r, i) changed} (Du et al., section 4).
+        With `train_outputs` K = H + G, a_r is the new one, and e_i(k) has also the product of both layers' changes,
+        scale · Σ_r (a_r(k+1) − a_r(k)) 1{w_r(k)ᵀx_i ≥ 0} (w_r(k+1) − w_r(k))ᵀx_i.
         """
         return self._scale * float(np.linalg.norm(self._E))
