@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from descent.networks.two_layer import unit_blocks
+
 
 def h_infinity(inputs: np.ndarray) -> np.ndarray:
     """H∞_ij = x_iᵀx_j (π − arccos x_iᵀx_j) / 2π = E_w[x_iᵀx_j 1{wᵀx_i ≥ 0, wᵀx_j ≥ 0}], w ~ N(0, I).
@@ -25,13 +27,15 @@ def h_patterns(inputs: np.ndarray, patterns: np.ndarray, outputs: np.ndarray | N
     `outputs` a (m,), by default ±1: then the counts are whole numbers below 2²⁴ and exact in float32 (Du et al.,
     equation 7, and with a_r² section 3.2, where both layers are trained).
     """
-    total = np.zeros((len(inputs), len(inputs)))
-    for units in _blocks(patterns.shape[1]):
-        active = patterns[:, units].astype(np.float32 if outputs is None else np.float64)
+    # Counts of single units add up exactly in float32, the squares of other weights do not.
+    precision = np.float32 if outputs is None else np.float64
+    total = np.zeros((len(inputs), len(inputs)), precision)
+    for units in unit_blocks(patterns.shape[1]):
+        active = patterns[:, units].astype(precision)
         if outputs is not None:
             active *= outputs[units]
         total += active @ active.T
-    return (inputs @ inputs.T) * (total / patterns.shape[1])
+    return (inputs @ inputs.T) * (total.astype(np.float64) / patterns.shape[1])
 
 
 def g_activations(inputs: np.ndarray, hidden: np.ndarray) -> np.ndarray:
@@ -40,12 +44,7 @@ def g_activations(inputs: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     `inputs` (n, d), `hidden` W (m, d); a Gram matrix and so positive semidefinite (Du et al., Lemma A.2).
     """
     total = np.zeros((len(inputs), len(inputs)))
-    for units in _blocks(len(hidden)):
+    for units in unit_blocks(len(hidden)):
         activations = np.maximum(inputs @ hidden[units].T, 0.0)
         total += activations @ activations.T
     return total / len(hidden)
-
-
-def _blocks(units: int, size: int = 4096) -> list[slice]:
-    # Of a very wide network only so many units' activations are in memory at a time.
-    return [slice(start, start + size) for start in range(0, units, size)]
