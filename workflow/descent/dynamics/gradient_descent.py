@@ -241,7 +241,7 @@ class GradientDescent:
         """‖e(k)‖ of the last step, e(k) = u(k+1) − u(k) + η K(k) (u(k) − y), on all samples; scalar outputs.
 
         K = H with A fixed. As u(k) − η H(k) (u(k) − y) is the output with new weights and old patterns, only flipped
-        patterns contribute: e_i(k) = scale · Σ_r a_r |w_r(k+1)ᵀx_i| 1{pattern of (r, i) changed} (Du et al., section 4).
+        patterns contribute: e_i(k) = scale · Σ_r a_r |w_r(k+1)ᵀx_i| 1{pattern of (r, i) changed} (Du et al., sec. 4).
         With `train_outputs` K = H + G, a_r is the new one, and e_i(k) has also the product of both layers' changes,
         scale · Σ_r (a_r(k+1) − a_r(k)) 1{w_r(k)ᵀx_i ≥ 0} (w_r(k+1) − w_r(k))ᵀx_i.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
+from descent.pipeline.device import DeviceSetting, resolve
 from descent.pipeline.settings import Block
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
@@ -28,8 +30,9 @@ class Settings(Block):
     labels: Literal["digit", "parity"] = Field(..., description="Scalar targets (du.3, du.6)")
     stable_fraction: float = Field(
         ..., gt=0, le=0.9, description="Step over the limit of stability, 2 / lambda_max(H_infinity + G_infinity)")
-    limit_steps: int = Field(..., ge=4, description="First steps that are run again with half and a quarter of the step")
+    limit_steps: int = Field(..., ge=4, description="First steps that are run again with smaller ones, η/2 and η/4")
     kept_steps: int = Field(..., ge=6, le=200, description="Steps whose weights are kept, even in the logarithm")
+    device: DeviceSetting = Field(..., description="What trains; auto: an NVIDIA GPU where PyTorch can use one")
 
     @model_validator(mode="after")
     def _repeated_part_of_the_run(self):
@@ -46,9 +49,9 @@ TRAINED = ("both", "hidden")
 
 def plan(study: StudyPlan, settings: Settings) -> None:
     """Declare the derivative at random points, training of both layers and of one, and what is read from them."""
-    data, runs = study.data("mnist1d"), {name: {"trained": name} for name in TRAINED}
+    data, runs, device = study.data("mnist1d"), {name: {"trained": name} for name in TRAINED}, resolve(settings.device)
     shared = {"master_seed": study.master_seed, "labels": settings.labels, "width": settings.width,
-              "stable": settings.stable_fraction, "steps": settings.steps}
+              "stable": settings.stable_fraction, "steps": settings.steps, "device": device}
     table = study.table("derivatives", {"master_seed": study.master_seed, "points": settings.points}, {},
                         seconds=1 + 1e-3 * settings.points)
     paths: dict[str, str] = {}
@@ -56,7 +59,7 @@ def plan(study: StudyPlan, settings: Settings) -> None:
         more = {"kept_steps": settings.kept_steps, "limit_steps": settings.limit_steps,
                 "parts": list(PARTS) if name == "both" else [1]}
         trained = study.train(run, {**run, **shared, **more}, {"data": data}, range(settings.replicates),
-                              **_cost(settings, name))
+                              "train" if device == "cpu" else "train_on_device", **_cost(settings, name))
         paths |= {f"metrics_{name}": trained["metrics"], f"trajectory_{name}": trained["trajectory"]}
         rows = settings.kept_steps + (2 * LIMIT_KEPT if name == "both" else 0)
         paths[f"spectrum_{name}"] = study.analysis(
@@ -68,7 +71,7 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     study.claims({"master_seed": study.master_seed, "points": settings.points, "labels": settings.labels},
                  {**evidence, "derivatives": table, "trajectory_both": paths["trajectory_both"]}, seconds=3,
                  memory_mb=600)
-    study.values({}, {**evidence, "derivatives": table}, seconds=2)
+    study.values({"device": device}, {**evidence, "derivatives": table}, seconds=2)
 
 
 def _cost(settings: Settings, trained: str) -> dict[str, float]:
@@ -85,6 +88,14 @@ def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, 
     from descent.dynamics.gradient_descent import GradientDescent
 
     _train(GradientDescent, settings, inputs, outputs, replicate)
+
+
+def train_on_device(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path],
+                    replicate: int) -> None:
+    """The same on a GPU. An entry of its own: the code that the CPU's runs depend on does not contain PyTorch."""
+    from descent.dynamics.device_descent import DeviceDescent
+
+    _train(partial(DeviceDescent, device=settings["device"]), settings, inputs, outputs, replicate)
 
 
 def _train(descent_class, settings: dict[str, Any], inputs: Mapping[str, Path], outputs: Mapping[str, Path],
@@ -170,7 +181,7 @@ def claims(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str,
 
 
 def _derivative_claims(inputs: Mapping[str, Path]) -> list:
-    from descent.bounds.joint_checks import formula_agrees, whole_step
+    from descent.bounds.joint_checks import formula_agrees
     from descent.bounds.joint_summary import FORMULAS
     from descent.claims import check
 
@@ -180,9 +191,9 @@ def _derivative_claims(inputs: Mapping[str, Path]) -> list:
              for name, (columns, terms) in FORMULAS.items()}
     one_unit = "the sum over $j$ in place, but $G$ of one unit alone"
     return [
-        check("du.3.derivative", "theorem", r"With both layers trained, $du_i/dt = \sum_j (y_j - u_j)(H_{ij} + G_{ij})$ "
-              r"with $a_r^2$ in $H$", formula_agrees, {"table": table, **pairs["right"]}, pairs["unweighted"],
-              r"$H$ without $a_r^2$", form="corrected"),
+        check("du.3.derivative", "theorem", r"With both layers trained, $du_i/dt = \sum_j (y_j - u_j)"
+              r"(H_{ij} + G_{ij})$ with $a_r^2$ in $H$", formula_agrees, {"table": table, **pairs["right"]},
+              pairs["unweighted"], r"$H$ without $a_r^2$", form="corrected"),
         check("du.3.output_layer", "theorem", r"$\sum_r (\partial u_i/\partial a_r)\, da_r/dt = \sum_j (y_j - u_j) "
               r"G_{ij}$ with $G_{ij} = \frac{1}{m} \sum_r \sigma(w_r^\top x_i)\, \sigma(w_r^\top x_j)$", formula_agrees,
               {"table": table, **pairs["output_layer"]}, pairs["weighted"], "$a_r^2$ in $G$ as in $H$",
@@ -231,24 +242,26 @@ def _training_claims(inputs: Mapping[str, Path]) -> list:
     rate, wrong = eigenvalues[0], ({"rate": eigenvalues[-1]}, r"$\lambda_{\max}(H^\infty)$ in place of $\lambda_0$")
     metrics, spectrum = (_read(inputs, kind)["both"] for kind in ("metrics", "spectrum"))
     tables = [joint_checks.joint_bounds(metrics, spectrum, rate, parts) for parts in PARTS]
-    held, rows, along = r"while $\lambda_{\min}(H) \ge \lambda_0/2$", joint_checks.whole_step(spectrum), {"rate": rate}
-    descent, shown = convergence_checks.bound_along_descent, {"figure": "loss"}
+    held, rows = r"while $\lambda_{\min}(H) \ge \lambda_0/2$", joint_checks.whole_step(spectrum)
+    along, run = convergence_checks.bound_along_descent, {"tables": tables[:1], "rate": rate}
+    shown, time = {"figure": "loss"}, tables[-1]["flow_time"].max()
     kept = {"lambda_min": rows["lambda_min_h"], "step": rows["step"]}
     return [
         check("du.3.rate", "theorem", rf"$-\frac{{d}}{{dt}} \ln \|y - u\|^2 \ge \lambda_0$ {held}",
-              joint_checks.decay_rate, {"table": rows, "lambda_0": rate, **along}, *wrong, form="our own", **shown),
-        check("du.3.flow", "theorem", r"As $\eta \to 0$, $\|y - u(t)\|^2 \le e^{-\lambda_0 t} \|y - u(0)\|^2$ with both "
-              f"layers trained, {held}", convergence_checks.flow_limit,
-              {**dict(zip(("coarse", "middle", "fine"), tables, strict=True)), **along}, *wrong, **shown),
-        check("du.3.flow_descent", "empirical", f"Descent on both layers stays below the flow bound {held}", descent,
-              {"tables": tables[:1], "kind": "flow", "condition": "spectrum_held", **along}, *wrong, **shown),
-        check("du.3.discrete", "theorem", r"While $\|I - \eta (H + G)\| \le 1 - \eta\lambda_0/2$, descent on both layers "
-              "stays below the discrete bound with the measured remainder added", descent,
-              {"tables": tables[:1], "kind": "remainder", "condition": "contraction_held", **along}, *wrong,
+              joint_checks.decay_rate, {"table": rows, "lambda_0": rate, "rate": rate}, *wrong, form="our own",
+              **shown),
+        check("du.3.flow", "theorem", r"As $\eta \to 0$, $\|y - u(t)\|^2 \le e^{-\lambda_0 t} \|y - u(0)\|^2$ with "
+              f"both layers trained, up to $t = {time:.2g}$ and {held}", convergence_checks.flow_limit,
+              {**dict(zip(("coarse", "middle", "fine"), tables, strict=True)), "rate": rate}, *wrong, **shown),
+        check("du.3.flow_descent", "empirical", f"Descent on both layers stays below the flow bound {held}", along,
+              {**run, "kind": "flow", "condition": "spectrum_held"}, *wrong, **shown),
+        check("du.3.discrete", "theorem", r"While $\|I - \eta (H + G)\| \le 1 - \eta\lambda_0/2$, descent on both "
+              "layers stays below the discrete bound with the measured remainder added", along,
+              {**run, "kind": "remainder", "condition": "contraction_held"}, *wrong,
               form="our own", **shown),
-        check("du.3.hypothesis", "empirical", r"With both layers trained $\lambda_{\min}(H(t)) \ge \lambda_0/2$ at every "
-              "kept step", convergence_checks.least_eigenvalue_kept, {"tables": [kept], "level": rate / 2}, {"level": rate},
-              r"$\lambda_0$ in place of $\lambda_0/2$", form="our own", figure="kernels"),
+        check("du.3.hypothesis", "empirical", r"With both layers trained $\lambda_{\min}(H(t)) \ge \lambda_0/2$ at "
+              "every kept step", convergence_checks.least_eigenvalue_kept, {"tables": [kept], "level": rate / 2},
+              {"level": rate}, r"$\lambda_0$ in place of $\lambda_0/2$", form="our own", figure="kernels"),
     ]
 
 
@@ -270,5 +283,6 @@ def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str,
     tables = [joint_checks.joint_bounds(metrics["both"], spectra["both"], lambda_0, parts) for parts in PARTS]
     found["halving_first"], found["halving_second"] = convergence_summary.halving_changes(tables)
     found["limit_time"] = float(tables[-1]["flow_time"].max())
+    found["device"] = settings["device"]
     found["findings"] = summary.findings(found)
     outputs["values"].write_text(json.dumps(found, allow_nan=False, sort_keys=True, indent=1))
