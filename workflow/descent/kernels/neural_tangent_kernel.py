@@ -1,4 +1,4 @@
-"""Neural tangent Gram matrices of the two-layer ReLU network f(x) = m^(−1/2) Σ_r a_r relu(w_rᵀx), a_r = ±1 fixed."""
+"""Neural tangent Gram matrices of the two-layer ReLU network f(x) = m^(−1/2) Σ_r a_r relu(w_rᵀx)."""
 
 from __future__ import annotations
 
@@ -30,13 +30,30 @@ def _angles(inputs: np.ndarray, cosines: np.ndarray) -> np.ndarray:
     return angles
 
 
-def h_patterns(inputs: np.ndarray, patterns: np.ndarray) -> np.ndarray:
-    """H_ij = x_iᵀx_j (1/m) Σ_r 1{x_iᵀw_r ≥ 0} 1{x_jᵀw_r ≥ 0} from patterns (n, m) of the hidden units.
+def h_patterns(inputs: np.ndarray, patterns: np.ndarray, outputs: np.ndarray | None = None) -> np.ndarray:
+    """H_ij = x_iᵀx_j (1/m) Σ_r a_r² 1{x_iᵀw_r ≥ 0} 1{x_jᵀw_r ≥ 0} from patterns (n, m) of the hidden units.
 
-    The counts are whole numbers below 2²⁴ and therefore exact in float32 (Du et al., equation 7).
+    `outputs` a (m,), by default ±1: then the counts are whole numbers below 2²⁴ and exact in float32 (Du et al.,
+    equation 7, and with a_r² section 3.2, where both layers are trained).
     """
-    counts = np.zeros((len(inputs), len(inputs)), np.float32)
+    # Counts of single units add up exactly in float32, the squares of other weights do not.
+    precision = np.float32 if outputs is None else np.float64
+    total = np.zeros((len(inputs), len(inputs)), precision)
     for units in unit_blocks(patterns.shape[1]):
-        active = patterns[:, units].astype(np.float32)
-        counts += active @ active.T
-    return (inputs @ inputs.T) * (counts.astype(np.float64) / patterns.shape[1])
+        active = patterns[:, units].astype(precision)
+        if outputs is not None:
+            active *= outputs[units]
+        total += active @ active.T
+    return (inputs @ inputs.T) * (total.astype(np.float64) / patterns.shape[1])
+
+
+def g_activations(inputs: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """G_ij = (1/m) Σ_r relu(w_rᵀx_i) relu(w_rᵀx_j): the output layer's part of the tangent kernel.
+
+    `inputs` (n, d), `hidden` W (m, d); a Gram matrix and so positive semidefinite (Du et al., Lemma A.2).
+    """
+    total = np.zeros((len(inputs), len(inputs)))
+    for units in unit_blocks(len(hidden)):
+        activations = np.maximum(inputs @ hidden[units].T, 0.0)
+        total += activations @ activations.T
+    return total / len(hidden)
