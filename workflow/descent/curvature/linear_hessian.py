@@ -13,8 +13,8 @@ def reduced_hessian(layers: Sequence[np.ndarray], moments: Moments) -> np.ndarra
     """A symmetric matrix with the non-zero spectrum of ∇²L(W_1, …, W_N), L = ½ mean (W_N ⋯ W_1 x − y)².
 
     With a_j = (W_N ⋯ W_{j+1})ᵀ, g = ∇ℓ(w) and b_j = W_{j−1} ⋯ W_1 g the second derivative along (D_1, …, D_N) is
-    ‖S^{1/2} dw‖² + 2 Σ_{i<j} (D_jᵀa_j)ᵀ (W_{j−1} ⋯ W_{i+1}) (D_i b_i), dw = Σ_j (W_{j−1} ⋯ W_1)ᵀ D_jᵀ a_j. It depends on
-    D_j only through D_jᵀa_j and D_j b_j: one row and one column in orthonormal bases that begin with a_j and b_j.
+    ‖S^{1/2} dw‖² + 2 Σ_{i<j} (D_jᵀa_j)ᵀ (W_{j−1} ⋯ W_{i+1}) (D_i b_i), dw = Σ_j (W_{j−1} ⋯ W_1)ᵀ D_jᵀ a_j. It depends
+    on D_j only through D_jᵀa_j and D_j b_j: one row, one column in orthonormal bases beginning with a_j and b_j.
     `layers`: W_1 (h, d), …, W_N (1, h). Its size is Σ_j (d_j + d_{j−1} − 1): 48 for three layers of width 10.
     """
     above, below, prefixes = _vectors(layers, moments)
