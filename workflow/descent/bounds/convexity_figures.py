@@ -23,10 +23,10 @@ def draw_path(paths: Mapping[str, Any], activation: str):
         logarithmic.plot(s[falling], 1 - loss[falling], color=color, label=label)
         small = s[falling][:2]
         logarithmic.plot(s[falling], (1 - loss[falling][0]) * (s[falling] / small[0]) ** depth, color=THEORY,
-                         linestyle=":", linewidth=1, label="$s^N$" if depth == 1 else None)
-    plain.set(xlabel="position $s$ on the path", ylabel="loss / loss at zero weights", ylim=(None, 1.6))
+                         linestyle=":", linewidth=1)
+    plain.set(xlabel="position $s$ on the path", ylabel="loss / loss at zero weights", ylim=(0, 1.6))
     plain.axvline(0, color=THEORY, linewidth=0.6)
-    plain.legend(loc="upper center", ncols=2)
+    plain.legend(loc="lower left")
     logarithmic.set(xscale="log", yscale="log", xlabel="position $s$ on the path", ylim=(1e-14, 10),
                     ylabel="1 − loss / loss at zero weights")
     logarithmic.legend(loc="lower right")
@@ -56,5 +56,5 @@ def draw_curvature(rays: Mapping[str, Any], ratios: Mapping[str, Any], depths: S
         right.plot(ordered, np.arange(1, len(ordered) + 1) / len(ordered), color=color, label=f"N = {depth}")
     right.axvline(1, color=THEORY, linestyle=":")
     right.set(xlabel="curvature / bound", ylabel="fraction of the draws below", xlim=(0, 1.05))
-    right.legend(loc="lower right")
+    right.legend(loc="center right", bbox_to_anchor=(0.95, 0.4))
     return figure

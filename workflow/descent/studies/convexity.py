@@ -64,8 +64,9 @@ def _regression_sets(inputs: Mapping[str, Path]) -> dict[str, tuple]:
 def _scales(settings: Mapping[str, Any]):
     import numpy as np
 
-    # Both signs, evenly in the logarithm: odd powers of s fall on one side only.
-    positive = np.geomspace(1e-3, 1.6, settings["path_points"] // 2)
+    # Both signs, because odd powers of s fall on one side only; even in the logarithm where it is small.
+    half = settings["path_points"] // 4
+    positive = np.concatenate([np.geomspace(1e-3, 0.2, half, endpoint=False), np.linspace(0.2, 1.6, half)])
     return np.concatenate([-positive[::-1], positive])
 
 
