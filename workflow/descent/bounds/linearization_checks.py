@@ -109,6 +109,34 @@ def tangency(cases: Sequence[Case], derivatives: Sequence[Elementwise], order: f
     return Outcome(observed, margin, len(cases), observed <= margin)
 
 
+def drawn_steps(generator: np.random.Generator, widths: Sequence[int], samples: int = 8, dimension: int = 5):
+    """Softplus networks before a step: (W_0, signs, unit inputs, labels) for each width, random and equal signs."""
+    for width in widths:
+        hidden, labels = generator.standard_normal((width, dimension)), generator.standard_normal(samples)
+        inputs = generator.standard_normal((samples, dimension))
+        inputs /= np.linalg.norm(inputs, axis=1, keepdims=True)
+        for signs in (generator.choice([-1.0, 1.0], width), np.ones(width)):
+            yield hidden, signs, inputs, labels
+
+
+def one_step_expansion(steps: Sequence[tuple], signed: bool = True, eta: float = 0.5) -> Outcome:
+    """|f(W_1) − f_0(W_1) − ½ m^(−3/2) Σ_j a_j σ″(w_{0,j}ᵀx) b_j²| ≤ γ/(6m²) Σ_j |b_j|³ after a step from residual −y.
+
+    b_j = η Σ_k y_k σ′(w_{0,j}ᵀx_k) x_kᵀx, γ = sup |σ‴| = 1/(6√3) of softplus; at all inputs. Unless `signed`, the sum
+    is taken without the a_j. Observed: the greatest ratio of the two sides.
+    """
+    softplus, ratios = ACTIVATIONS["softplus"], []
+    for hidden, signs, inputs, labels in steps:
+        first, width = hidden @ inputs.T, len(signs)
+        b = eta * (softplus.slope(first) * labels) @ (inputs @ inputs.T)
+        gap = signs @ softplus.remainder(first, signs[:, None] * b / np.sqrt(width)) / np.sqrt(width)
+        weights = signs if signed else np.ones(width)
+        expansion = weights @ (softplus.curvature(first) * b**2) / (2 * width**1.5)
+        ratios.append(np.abs(gap - expansion) * 6 * np.sqrt(3) * 6 * width**2 / np.sum(np.abs(b) ** 3, axis=0))
+    together = np.concatenate(ratios)
+    return Outcome(float(together.max()), 1.0, len(together), bool(np.all(together <= 1)))
+
+
 def smoothness_constants(constants: Mapping[str, float]) -> Outcome:
     """sup |σ″| equals the claimed β for every activation; σ″ from σ′ by a complex step, its maximum by a search.
 

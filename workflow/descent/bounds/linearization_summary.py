@@ -115,4 +115,4 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
 
 def _exponents(numbers: Mapping[str, Any], signs: str) -> str:
     slopes = sorted(row["gap_slope"] for row in numbers["exponents"] if row["signs"] == signs)
-    return " to ".join(f"${slope:.2f}$" for slope in dict.fromkeys((slopes[0], slopes[-1])))
+    return " to ".join(dict.fromkeys(f"${slope:.2f}$" for slope in (slopes[-1], slopes[0])))
