@@ -47,11 +47,6 @@ def _log_excess(y: np.ndarray) -> np.ndarray:
     return v**3 * polyval(v * v, _LOG_SERIES) - v * y
 
 
-def _by_size(small: Callable, plain: Callable, z: np.ndarray, delta: np.ndarray) -> np.ndarray:
-    near = np.abs(delta) < _LARGE
-    return np.where(near, small(z, np.where(near, delta, 0.0)), plain(z, delta))
-
-
 def _softplus(z):
     return np.log1p(np.exp(z))
 
@@ -67,8 +62,14 @@ def _softplus_small(z, delta):
     return np.log1p(np.sinh(half) ** 2) / 2 + _log_excess(t * tau) + t * _tanh_excess(half)
 
 
+def _softplus_curvature(z):
+    return _sigmoid(z) * _sigmoid(-z)
+
+
 def _softplus_remainder(z, delta):
-    return _by_size(_softplus_small, lambda z, d: _softplus(z + d) - _softplus(z) - _sigmoid(z) * d, z, delta)
+    near = np.abs(delta) < _LARGE
+    plain = _softplus(z + delta) - _softplus(z) - _sigmoid(z) * delta
+    return np.where(near, _softplus_small(z, np.where(near, delta, 0.0)), plain)
 
 
 def _tanh_slope(z):
@@ -82,15 +83,33 @@ def _tanh_small(z, delta):
     return _tanh_slope(z) * (_tanh_excess(delta) - t * tau**2 / (1 + t * tau))
 
 
+def _tanh_curvature(z):
+    return -2 * np.tanh(z) * _tanh_slope(z)
+
+
 def _tanh_remainder(z, delta):
-    return _by_size(_tanh_small, lambda z, d: np.tanh(z + d) - np.tanh(z) - _tanh_slope(z) * d, z, delta)
+    near = np.abs(delta) < _LARGE
+    plain = np.tanh(z + delta) - np.tanh(z) - _tanh_slope(z) * delta
+    return np.where(near, _tanh_small(z, np.where(near, delta, 0.0)), plain)
+
+
+def _half_square(z):
+    return z * z / 2
+
+
+def _identity(z):
+    return z
+
+
+def _half_square_remainder(z, delta):
+    return delta * delta / 2
 
 
 ACTIVATIONS = {
-    "softplus": SmoothActivation(_softplus, _sigmoid, lambda z: _sigmoid(z) * _sigmoid(-z), _softplus_remainder,
+    "softplus": SmoothActivation(_softplus, _sigmoid, _softplus_curvature, _softplus_remainder,
                                  smoothness=0.25, steepest=0.0),
-    "tanh": SmoothActivation(np.tanh, _tanh_slope, lambda z: -2 * np.tanh(z) * _tanh_slope(z), _tanh_remainder,
+    "tanh": SmoothActivation(np.tanh, _tanh_slope, _tanh_curvature, _tanh_remainder,
                              smoothness=4 / (3 * sqrt(3)), steepest=atanh(1 / sqrt(3))),
-    "quadratic": SmoothActivation(lambda z: z * z / 2, lambda z: z, np.ones_like, lambda z, delta: delta * delta / 2,
+    "quadratic": SmoothActivation(_half_square, _identity, np.ones_like, _half_square_remainder,
                                   smoothness=1.0, steepest=0.0),
 }
