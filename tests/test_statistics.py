@@ -4,8 +4,18 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
-from descent.statistics import CLAIM_LEVEL, agreement, ending_summary, falling_trend, mean_interval, mean_ranks
+from descent.statistics import (
+    CLAIM_LEVEL,
+    agreement,
+    binomial_agreement,
+    binomial_interval,
+    ending_summary,
+    falling_trend,
+    mean_interval,
+    mean_ranks,
+)
 
 
 def test_mean_interval_covers_at_its_level(rng):
@@ -19,6 +29,21 @@ def test_agreement_counts_standard_errors():
     assert outcome.observed == pytest.approx(2)
     assert outcome.holds
     assert not agreement([1.0, 2.0], np.array([0.1, 0.1]), [1.0, 2.0], samples=1000, scale=2.0).holds
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 10), (10, 10), (3, 10), (8006, 10**6)])
+def test_binomial_interval_is_scipy_s_exact_one(hits, trials):
+    expected = binomtest(hits, trials).proportion_ci(1 - 1e-4, method="exact")
+    assert binomial_interval(hits, trials, 1e-4) == (pytest.approx(expected.low), pytest.approx(expected.high))
+
+
+def test_binomial_agreement_is_membership_in_all_intervals():
+    low, high = binomial_interval(np.array([30, 500]), np.array([100, 1000]), CLAIM_LEVEL / 2)
+    inside = binomial_agreement([30, 500], [100, 1000], [high[0] * 0.999, low[1] * 1.001])
+    assert inside.holds
+    assert inside.observed == pytest.approx(1, abs=0.01)
+    assert not binomial_agreement([30, 500], [100, 1000], [high[0] * 1.001, 0.5]).holds
+    assert binomial_agreement([0, 500], [100, 1000], [0.0, 0.5]).observed == 0
 
 
 def test_agreement_bound_is_wider_for_more_means_and_fewer_samples():

@@ -23,13 +23,10 @@ def unit_length(inputs: np.ndarray, expected: int, order: float) -> Outcome:
 
 
 def positive_definite(inputs: np.ndarray, hidden: Sequence[np.ndarray] = ()) -> Outcome:
-    """λ_min exceeds the rounding error, taken as n √ε: of H∞, or of H(W) for every W in `hidden`.
-
-    The arccosine of a cosine near 1 keeps half of its digits, so that copied samples leave λ_min(H∞) of order √ε.
-    """
+    """λ_min exceeds the rounding error, taken as n ε: of H∞, or of H(W) for every W in `hidden`."""
     grams = [h_patterns(inputs, activation_patterns(w, inputs)) for w in hidden] or [h_infinity(inputs)]
     least = min(float(np.linalg.eigvalsh(gram)[0]) for gram in grams)
-    rounding = len(inputs) * float(np.sqrt(np.finfo(float).eps))
+    rounding = len(inputs) * float(np.finfo(float).eps)
     return Outcome(least, rounding, len(grams), least > rounding)
 
 
