@@ -7,6 +7,7 @@ from descent.bounds import linearization_checks as checks
 from descent.bounds import linearization_summary as summary
 from descent.claims import verdict
 from descent.networks.smooth_activation import ACTIVATIONS
+from descent.statistics import power_law
 
 CASES = checks.drawn_cases(np.random.default_rng(2), [(1, 1), (3, 2), (8, 5)])
 
@@ -109,7 +110,7 @@ def test_slopes():
     widths, values = checks.greatest_over_time(table, "gap")
     assert len(values) == 15
     assert values[0] == table["gap"][:3].max()
-    slope, half = checks.width_slope(widths, values, 0.05)
+    slope, half = power_law(widths, values, 0.05)
     assert abs(slope + 0.5) <= half < 0.01
     assert checks.slopes_within([table], "gap", -0.5, 0.1).holds
     assert not checks.slopes_within([table, run(-1.0)], "gap", -0.5, 0.1).holds

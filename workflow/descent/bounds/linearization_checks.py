@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import stdtrit
 
 from descent.claims import Outcome
 from descent.networks.smooth_activation import ACTIVATIONS, Elementwise, SmoothActivation
 from descent.networks.smooth_network import linearization_by_units, network_gradient, network_outputs
-from descent.statistics import CLAIM_LEVEL
+from descent.statistics import CLAIM_LEVEL, power_law
 
 Table = Mapping[str, np.ndarray]
 EPS = float(np.finfo(float).eps)
@@ -257,12 +256,6 @@ def greatest_over_time(table: Table, column: str) -> tuple[np.ndarray, np.ndarra
     return groups[:, 0], greatest
 
 
-def width_slope(widths: np.ndarray, values: np.ndarray, error: float) -> tuple[float, float]:
-    """Log-log slope of `values` against `widths` and the half-width of its t-interval of level 1 − `error`."""
-    (slope, _), covariance = np.polyfit(np.log(widths), np.log(values), 1, cov=True)
-    return float(slope), float(stdtrit(len(widths) - 2, 1 - error / 2) * np.sqrt(covariance[0, 0]))
-
-
 def slopes_within(tables: Sequence[Table], column: str, expected: float, margin: float) -> Outcome:
     """In every run the interval for the width's exponent of sup_t `column` lies within `expected` ± `margin`.
 
@@ -272,6 +265,6 @@ def slopes_within(tables: Sequence[Table], column: str, expected: float, margin:
     farthest, cases = 0.0, 0
     for table in tables:
         widths, values = greatest_over_time(table, column)
-        slope, half = width_slope(widths, values, CLAIM_LEVEL / len(tables))
+        slope, half = power_law(widths, values, CLAIM_LEVEL / len(tables))
         farthest, cases = max(farthest, abs(slope - expected) + half), cases + len(widths)
     return Outcome(farthest, margin, cases, farthest <= margin, confidence=1 - CLAIM_LEVEL)

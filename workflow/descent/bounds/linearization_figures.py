@@ -11,6 +11,7 @@ from descent.bounds.linearization import DIRECTIONS
 from descent.bounds.linearization_summary import DATA, rows_of, smoothness_column, with_relative_movement
 from descent.figures import COLORS, THEORY, new_figure
 from descent.networks.smooth_activation import ACTIVATIONS
+from descent.statistics import power_law
 
 Table = Mapping[str, np.ndarray]
 DIRECTION_NAMES = {"gaussian": "Gaussian", "gradient": "along the gradient", "parallel": "parallel to $x$",
@@ -110,7 +111,7 @@ def _draw_run(row, table: Table, signs: str, color: str) -> None:
 def _draw_law(panel, table: Table, column: str, color: str, label: str | None = None) -> None:
     widths, values = checks.greatest_over_time(table, column)
     panel.plot(widths, values, "o", color=color, markersize=2.5, alpha=0.6)
-    slope, _ = checks.width_slope(widths, values, 0.05)
+    slope, _ = power_law(widths, values, 0.05)
     fitted = np.exp(np.log(values).mean() + slope * (np.log(widths) - np.log(widths).mean()))
     _line(panel, widths, fitted, color, "-", label)
     place = np.argsort(widths)[len(widths) * (4 if color == SIGN_COLORS["equal"] else 2) // 5]

@@ -9,6 +9,7 @@ import numpy as np
 
 from descent.bounds import linearization_checks as checks
 from descent.networks.smooth_activation import ACTIVATIONS
+from descent.statistics import power_law
 
 Table = Mapping[str, np.ndarray]
 DATA = {"synthetic_regression": "synthetic", "diabetes": "diabetes"}
@@ -55,7 +56,7 @@ def exponent_row(data: str, signs: str, table: Table) -> dict[str, Any]:
     """Exponents of the width, with 95% intervals, of what is measured in training, and how the bound is used."""
     table, row = with_relative_movement(table), {"data": DATA[data], "signs": signs}
     for column in EXPONENTS:
-        slope, half = checks.width_slope(*checks.greatest_over_time(table, column), 0.05)
+        slope, half = power_law(*checks.greatest_over_time(table, column), 0.05)
         row |= {f"{column}_slope": slope, f"{column}_half": half}
     ratios = checks.training_ratios(table, ACTIVATIONS["softplus"].smoothness)
     widths = table["width"][table["step"] > 0]
