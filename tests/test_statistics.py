@@ -4,7 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, linregress, t
 
 from descent.statistics import (
     CLAIM_LEVEL,
@@ -15,6 +15,7 @@ from descent.statistics import (
     falling_trend,
     mean_interval,
     mean_ranks,
+    power_law,
 )
 
 
@@ -51,6 +52,15 @@ def test_agreement_bound_is_wider_for_more_means_and_fewer_samples():
     assert bounds == sorted(bounds)
     assert bounds[0] == pytest.approx(4.4172, abs=1e-3)
     assert pytest.approx(1e-5) == CLAIM_LEVEL
+
+
+def test_power_law_is_the_regression_of_the_logarithms(rng):
+    sizes = np.repeat([10.0, 100.0, 1000.0], 4)
+    values = 3 * sizes**-0.5 * np.exp(0.1 * rng.standard_normal(12))
+    slope, half = power_law(sizes, values, 0.05)
+    reference = linregress(np.log(sizes), np.log(values))
+    assert slope == pytest.approx(reference.slope)
+    assert half == pytest.approx(t.ppf(0.975, 10) * reference.stderr)
 
 
 def test_trend_p_value_is_the_share_of_orders():

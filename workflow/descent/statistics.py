@@ -21,6 +21,15 @@ def mean_interval(samples, confidence: float = 0.95) -> tuple[float, float, floa
     return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)
 
 
+def power_law(sizes, values, error: float) -> tuple[float, float]:
+    """Slope of ln `values` against ln `sizes` by least squares, and half of its t-interval of level 1 - `error`."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    (slope, _), covariance = np.polyfit(np.log(sizes), np.log(values), 1, cov=True)
+    return float(slope), float(stdtrit(len(sizes) - 2, 1 - error / 2) * np.sqrt(covariance[0, 0]))
+
+
 def agreement(means, errors, expected, samples: int, scale: float = 1.0) -> Outcome:
     """Whether every mean of `samples` samples, with its standard error, agrees with `scale` times its expectation.
 
