@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from descent.dynamics.width_checks import law_band, power_law
-from descent.dynamics.width_summary import SETS, STARTS, at_horizon
+from descent.dynamics.width_summary import SETS, STARTS, at_horizon, geometric_mean
 from descent.figures import COLORS, THEORY, new_figure
 
 Table = Mapping[str, np.ndarray]
@@ -78,11 +78,11 @@ def _draw_fit(panel, table: Table, start: str) -> None:
 def _guide(panel, table: Table, column: str, exponent: float, lift: float = 1.8, style: str = ":") -> None:
     """A line of slope `exponent` that ends at `lift` times the mean at the greatest width."""
     widths = np.unique(table["width"]).astype(float)
-    end = lift * np.exp(np.mean(np.log(table[column][table["width"] == widths[-1]])))
+    end = lift * geometric_mean(table[column][table["width"] == widths[-1]])
     heights = end * (widths / widths[-1]) ** exponent
     panel.loglog(widths, heights, color=THEORY, linestyle=style, linewidth=1.1)
-    label, offset = {-0.5: ("$m^{-1/2}$", (2, 2)), -0.75: ("$m^{-3/4}$", (-30, -9))}[exponent]
-    place = len(widths) // 2
+    label, place, offset = (("$m^{-1/2}$", len(widths) // 2, (2, 2)) if exponent == -0.5
+                            else ("$m^{-3/4}$", -1, (5, -3)))
     panel.annotate(label, (widths[place], heights[place]), offset, textcoords="offset points", color=THEORY)
 
 
@@ -166,7 +166,7 @@ def _draw_steps(panel, table: Table) -> None:
     lines = (("-", 4.0, 0.4), ("--", 1.5, 1.0), (":", 1.5, 1.0))
     for column, color, words in (("flow_deviation", COLORS[4], "flow"), ("deviation", COLORS[2], "steps")):
         for eta, name, (style, line, alpha) in zip(sizes, ("\\eta", "\\eta/2", "\\eta/4"), lines, strict=True):
-            means = [np.exp(np.mean(np.log(table[column][(table["step_size"] == eta) & (table["width"] == width)])))
+            means = [geometric_mean(table[column][(table["step_size"] == eta) & (table["width"] == width)])
                      for width in widths]
             panel.loglog(widths, means, color=color, linestyle=style, linewidth=line, alpha=alpha,
                          label=f"${name}$, kernel's {words}")

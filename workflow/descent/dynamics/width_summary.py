@@ -48,18 +48,26 @@ def run_names(name: str) -> dict[str, str]:
     return {"data": SETS[data], "start": STARTS[start]}
 
 
+def geometric_mean(values: np.ndarray) -> float:
+    """exp of the mean logarithm."""
+    return float(np.exp(np.mean(np.log(values))))
+
+
 def law_row(table: Table) -> dict[str, Any]:
     """For every quantity the fitted exponent with its interval, that of the wider half, and means at both ends.
 
     Keys `QUANTITY`, `_low`, `_high`, `_upper`, `_upper_low`, `_upper_high`, `_first`, `_last`: geometric means over
-    the replicates at the least and the greatest width.
+    the replicates at the least and the greatest width; `error_ratio_*`: of ‖u − y‖ over that of the kernel dynamics.
     """
     widths = np.unique(table["width"])
     wide = table["width"] >= widths[len(widths) // 2]
-    row: dict[str, Any] = {}
+    ratios = table["error"] / table["kernel_error"]
+    row: dict[str, Any] = {"narrowest": int(widths[0]), "widest": int(widths[-1]),
+                           "error_ratio_first": geometric_mean(ratios[table["width"] == widths[0]]),
+                           "error_ratio_last": geometric_mean(ratios[table["width"] == widths[-1]])}
     for name in QUANTITIES:
         law, upper = (power_law(table["width"][rows], table[name][rows]) for rows in (table["width"] > 0, wide))
-        ends = (float(np.exp(np.mean(np.log(table[name][table["width"] == width])))) for width in widths[[0, -1]])
+        ends = (geometric_mean(table[name][table["width"] == width]) for width in widths[[0, -1]])
         keys = ("", "_low", "_high", "_upper", "_upper_low", "_upper_high", "_first", "_last")
         found = (law.exponent, law.low, law.high, upper.exponent, upper.low, upper.high, *ends)
         row |= {name + key: value for key, value in zip(keys, found, strict=True)}
@@ -96,27 +104,28 @@ def set_row(inputs: np.ndarray, targets: np.ndarray, eta: float, horizon: float,
 
 
 def findings(numbers: Mapping[str, Any], short: float, horizon: float) -> list[str]:
-    """The answer to the assignment's question in two sentences."""
+    """The answer to the assignment's question in two sentences, for independent units."""
     laws = [row for row in numbers["laws"] if row["start"] == STARTS["theorem"]]
-    return [answer(laws, horizon), exponents(laws, short, horizon)]
+    early, late = ([row for row in laws if row["time"] == time] for time in (short, horizon))
+    return [answer(late, horizon), exponents(early, late, short, horizon)]
 
 
 def answer(laws: list[Mapping[str, Any]], horizon: float) -> str:
     """The sentence that says whether the match is closer at larger width, from rows of `law_row`."""
-    last = [row for row in laws if row["time"] == horizon]
-    closer = all(row["deviation_high"] < 0 for row in last)
-    falls = "; ".join(f"from {100 * row['deviation_first']:.3g}% to {100 * row['deviation_last']:.2g}% of "
-                      f"$\\|u(0) - y\\|$ on the {row['data']} set" for row in last)
-    return (f"Is there a closer match with larger width? {'Yes' if closer else 'Not on every data set'}: the largest "
-            f"distance between network and kernel dynamics up to $t = {horizon:g}$ "
-            f"{'falls' if closer else 'goes'} with the width {falls}.")
+    closer = all(row["deviation_high"] < 0 for row in laws)
+    falls = " and ".join(f"from {100 * row['deviation_first']:.3g}% to {100 * row['deviation_last']:.2g}% on the "
+                         f"{row['data']} set" for row in laws)
+    return (f"Is there a closer match with larger width? {'Yes' if closer else 'Not on every data set'}: from "
+            f"{laws[0]['narrowest']:,} to {laws[0]['widest']:,} hidden units the largest distance between network and "
+            f"kernel dynamics up to $t = {horizon:g}$, relative to $\\|u(0) - y\\|$, {'falls' if closer else 'goes'} "
+            f"{falls}.")
 
 
-def exponents(laws: list[Mapping[str, Any]], short: float, horizon: float) -> str:
+def exponents(early: list[Mapping[str, Any]], late: list[Mapping[str, Any]], short: float, horizon: float) -> str:
     """The sentence with the fitted exponents and their 95% intervals, from rows of `law_row`."""
-    def fitted(time: float) -> str:
-        return ", ".join(f"${row['deviation']:.2f}$ ([${row['deviation_low']:.2f}$, ${row['deviation_high']:.2f}$]) on "
-                         f"the {row['data']} set" for row in laws if row["time"] == time)
+    def fitted(laws: list[Mapping[str, Any]]) -> str:
+        return " and ".join(f"${row['deviation']:.2f}$ (${row['deviation_low']:.2f}$ to "
+                            f"${row['deviation_high']:.2f}$) on the {row['data']} set" for row in laws)
 
-    return (f"The fitted exponent of the width, for which theory says $-\\frac12$, is {fitted(short)} up to "
-            f"$t = {short:g}$, and {fitted(horizon)} up to $t = {horizon:g}$ (95% intervals).")
+    return (f"The fitted exponent of the width, for which theory says $-\\frac12$, is {fitted(early)} up to "
+            f"$t = {short:g}$, {fitted(late)} up to $t = {horizon:g}$ (95% intervals in brackets).")

@@ -90,8 +90,8 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     shared = {"horizon": settings.horizons[-1], "short": settings.short_horizon}
     study.figure("predictions", {"widths": settings.shown.widths},
                  {name: [run["trajectory"] for run in runs[f"{name}_theorem"]] for name in settings.data})
-    study.figure("deviation", shared, metrics)
-    study.figure("laws", shared, metrics)
+    study.figure("deviation_law", shared, metrics)
+    study.figure("training_laws", shared, metrics)
     study.figure("horizon_and_step", shared, {**metrics, **steps})
     evidence = {**metrics, **steps, **inputs}
     study.claims({**shared, "first": settings.widths[0], "last": settings.widths[-1]}, evidence, seconds=3)
@@ -186,7 +186,7 @@ def figure_predictions(settings: dict[str, Any], inputs: dict[str, Any], outputs
     save_figure(draw_predictions(tables, settings["widths"]), outputs, settings["preview"])
 
 
-def figure_deviation(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
+def figure_deviation_law(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
     """The largest distance between network and kernel against the width (tau.4.3)."""
     from descent.dynamics.width_figures import draw_deviation
 
@@ -194,7 +194,7 @@ def figure_deviation(settings: dict[str, Any], inputs: dict[str, Any], outputs: 
     save_figure(figure, outputs, settings["preview"])
 
 
-def figure_laws(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
+def figure_training_laws(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
     """Gram matrix at the start, its drift, weight movement and flipped patterns against the width (tau.4.3)."""
     from descent.dynamics.width_figures import draw_laws
 
@@ -240,9 +240,9 @@ def _start_claims(inputs: Mapping[str, Any], metrics: Mapping[str, Any]) -> list
               checks.fluctuation_agrees,
               {"inputs": [unit_rows(data[name]["x"]) for name in first],
                "frobenius": [table["frobenius"] for table in first.values()], "failing": True}, {"failing": False},
-              "$p_{ij}$ in place of $p_{ij}(1 - p_{ij})$", form="our own", figure="laws"),
+              "$p_{ij}$ in place of $p_{ij}(1 - p_{ij})$", form="our own", figure="training_laws"),
         _exponent_claim("gram", r"\|H(0) - H^\infty\|_2", [series(table, "distance") for table in first.values()],
-                        "on every data set, independent units", (-0.5, -0.5), "laws"),
+                        "on every data set, independent units", (-0.5, -0.5), "training_laws"),
     ]
 
 
@@ -272,7 +272,7 @@ def _deviation_claims(settings: dict[str, Any], metrics: Mapping[str, Any]) -> l
     rows = [check("tau.4.3.closer", "empirical", "The wider the network, the closer it stays to the kernel dynamics, "
                   f"$m$ from {settings['first']} to {settings['last']}, up to $t = {horizon:g}$",
                   checks.closer_with_width, {"series": [series(table, "deviation") for table in last.values()]},
-                  {"rotation": 1}, "widths rotated differently in each replicate", figure="deviation")]
+                  {"rotation": 1}, "widths rotated differently in each replicate", figure="deviation_law")]
     doubled = "kernel dynamics with $2H^\\infty$, the loss without its ½"
     for name, words in NAMES.items():
         mine = {key: table for key, table in metrics.items() if key.rsplit("_", 1)[0] == name}
@@ -282,7 +282,7 @@ def _deviation_claims(settings: dict[str, Any], metrics: Mapping[str, Any]) -> l
             rows.append(_exponent_claim(
                 f"deviation_{name}{suffix}", r"\sup_t \|u - u_{\mathrm{ntk}}\| / \|u(0) - y\|",
                 [series(table, "deviation") for table in tables], f"on {words}, $t \\le {time:g}$", (-0.5, -0.5),
-                "deviation", control))
+                "deviation_law", control))
     return rows
 
 
@@ -294,7 +294,7 @@ def _training_claims(settings: dict[str, Any], inputs: Mapping[str, Any], metric
     tables = [at_horizon(table, settings["short"]) for table in metrics.values()]
     where = f"on every data set, both starts, at $t = {settings['short']:g}$"
     half, drift = (-0.5, -0.5), (-0.75, -0.5)
-    rows = [_exponent_claim(name, quantity, [series(table, column) for table in tables], where, law, "laws")
+    rows = [_exponent_claim(name, quantity, [series(table, column) for table in tables], where, law, "training_laws")
             for name, quantity, column, law in (
                 ("movement", r"\max_r \|w_r(t) - w_r(0)\|", "movement", half),
                 ("flips", r"\text{fraction of flipped patterns}", "flipped", half),
@@ -316,12 +316,12 @@ def values(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     metrics, data = _tables(inputs, "metrics"), _tables(inputs, "data")
     horizon, short, eta = settings["horizon"], settings["short"], settings["step"]
     found: dict[str, Any] = {"steps": round(horizon / eta), "device": settings["device"]}
-    found["sets"] = [{"name": name, "words": NAMES[name],
+    found["sets"] = [{"name": name, "words": NAMES[name], "label": summary.SETS[name],
                       **summary.set_row(unit_rows(table["x"]), table["y"], eta, horizon, short)}
                      for name, table in data.items()]
     found["laws"] = [{**summary.run_names(name), "time": time, **summary.law_row(summary.at_horizon(table, time))}
                      for time in (short, horizon) for name, table in metrics.items()]
-    found["halving"] = [{"name": name, "words": NAMES[name], "time": time, **summary.step_row(table)}
+    found["halving"] = [{"label": summary.SETS[name], "time": time, **summary.step_row(table)}
                         for time in (short, horizon)
                         for name, table in _all_steps(metrics, _tables(inputs, "halved"), time).items()]
     found["findings"] = summary.findings(found, short, horizon)
