@@ -21,6 +21,16 @@ _inlined = numba.njit(fastmath=_FASTMATH, inline="always")
 
 
 @_inlined
+def _down(M, i, j):
+    return M[i, j], M[i + 1, j], M[i + 2, j], M[i + 3, j]
+
+
+@_inlined
+def _across(M, i, j):
+    return M[i, j], M[i, j + 1], M[i, j + 2], M[i, j + 3]
+
+
+@_inlined
 def _masked_residual(s, active, A, R, g, n, outputs, zero):
     for q in range(4):
         for i in range(n):
@@ -36,8 +46,8 @@ def _update_hidden(W, s, XT, eta, g, d, n, zero):
         # Sixteen sums in registers: eight loads feed sixteen multiply-adds.
         b00 = b01 = b02 = b03 = b10 = b11 = b12 = b13 = b20 = b21 = b22 = b23 = b30 = b31 = b32 = b33 = zero
         for i in range(n):
-            s0, s1, s2, s3 = s[0, i], s[1, i], s[2, i], s[3, i]
-            x0, x1, x2, x3 = XT[j, i], XT[j + 1, i], XT[j + 2, i], XT[j + 3, i]
+            s0, s1, s2, s3 = _down(s, 0, i)
+            x0, x1, x2, x3 = _down(XT, j, i)
             b00, b01, b02, b03 = b00 + s0 * x0, b01 + s0 * x1, b02 + s0 * x2, b03 + s0 * x3
             b10, b11, b12, b13 = b10 + s1 * x0, b11 + s1 * x1, b12 + s1 * x2, b13 + s1 * x3
             b20, b21, b22, b23 = b20 + s2 * x0, b21 + s2 * x1, b22 + s2 * x2, b23 + s2 * x3
@@ -53,12 +63,12 @@ def _pre_activations(P, W, XT, g, d, n, zero):
     for i in range(n):
         P[0, i] = P[1, i] = P[2, i] = P[3, i] = zero
     for j in range(0, d, 4):
-        w00, w01, w02, w03 = W[g, j], W[g, j + 1], W[g, j + 2], W[g, j + 3]
-        w10, w11, w12, w13 = W[g + 1, j], W[g + 1, j + 1], W[g + 1, j + 2], W[g + 1, j + 3]
-        w20, w21, w22, w23 = W[g + 2, j], W[g + 2, j + 1], W[g + 2, j + 2], W[g + 2, j + 3]
-        w30, w31, w32, w33 = W[g + 3, j], W[g + 3, j + 1], W[g + 3, j + 2], W[g + 3, j + 3]
+        w00, w01, w02, w03 = _across(W, g, j)
+        w10, w11, w12, w13 = _across(W, g + 1, j)
+        w20, w21, w22, w23 = _across(W, g + 2, j)
+        w30, w31, w32, w33 = _across(W, g + 3, j)
         for i in range(n):
-            x0, x1, x2, x3 = XT[j, i], XT[j + 1, i], XT[j + 2, i], XT[j + 3, i]
+            x0, x1, x2, x3 = _down(XT, j, i)
             P[0, i] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
             P[1, i] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
             P[2, i] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
@@ -90,9 +100,10 @@ def _rectify(s, crossed, active, P, g, n, zero):
 @_inlined
 def _add_weighted(U, A, s, g, n, outputs):
     for c in range(outputs):
-        a0, a1, a2, a3 = A[g, c], A[g + 1, c], A[g + 2, c], A[g + 3, c]
+        a0, a1, a2, a3 = _down(A, g, c)
         for i in range(n):
-            U[c, i] += a0 * s[0, i] + a1 * s[1, i] + a2 * s[2, i] + a3 * s[3, i]
+            s0, s1, s2, s3 = _down(s, 0, i)
+            U[c, i] += a0 * s0 + a1 * s1 + a2 * s2 + a3 * s3
 
 
 @cache
