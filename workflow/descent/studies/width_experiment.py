@@ -236,8 +236,8 @@ def _start_claims(inputs: Mapping[str, Any], metrics: Mapping[str, Any]) -> list
     data = _tables(inputs, "data")
     first = {name: at_horizon(metrics[f"{name}_theorem"]) for name in data}
     return [
-        check("tau.4.3.fluctuation", "theorem", r"$m\, E\|H(0) - H^\infty\|_F^2 = \sum_{ij} (x_i^\top x_j)^2\, "
-              r"p_{ij}(1 - p_{ij})$, $p_{ij}$ the probability that a unit is active on both samples",
+        check("tau.4.3.fluctuation", "theorem", r"$m\, E\|H(0) - H^\infty\|_F^2$ is, at every width, "
+              r"$\sum_{ij} (x_i^\top x_j)^2\, p_{ij}(1 - p_{ij})$; $p_{ij}$: the chance that a unit is active on both",
               checks.fluctuation_agrees,
               {"inputs": [unit_rows(data[name]["x"]) for name in first],
                "frobenius": [table["frobenius"] for table in first.values()], "failing": True}, {"failing": False},
