@@ -36,7 +36,7 @@ def test_stages_against_a_plain_loop():
     stages = [TrainingStage(1, 4, 0.3), TrainingStage(5, 3, 0.2), TrainingStage(10, 2, 0.1)]
     metrics, states = run_stages(W, TRAINING, stages, 2, [0, 1, 2, 3, 4])
     squares = np.array([0.5 * (outputs(weights) - Y)[:, 0] ** 2 for weights in plain(stages)])
-    seen = np.array([DIGITS < count for count in np.repeat([1, 5, 10], [5, 4, 3])])
+    seen = np.array([count > DIGITS for count in np.repeat([1, 5, 10], [5, 4, 3])])
     np.testing.assert_allclose(metrics["loss"], (squares * seen).sum(axis=1), rtol=1e-10)
     recorded = np.isfinite(metrics["all_loss"])
     assert metrics["stage_step"][recorded].tolist() == [0, 2, 4, 0, 2, 3, 0, 2]
