@@ -16,14 +16,18 @@ Table = Mapping[str, np.ndarray]
 Run = tuple[Table, Table]
 
 
+def examined(tables: Sequence[Table], column: str) -> np.ndarray:
+    """The finite values of `column` after the start, of all `tables`: those of the steps that close a window."""
+    return np.concatenate([table[column][np.isfinite(table[column]) & (table["step"] > 0)] for table in tables])
+
+
 def weyl(tables: Sequence[Table], norm: str = "drift") -> Outcome:
     """|λ_k(H(t)) − λ_k(H(0))| ≤ ‖H(t) − H(0)‖₂ for every k at every examined step; `norm` names the column.
 
     Observed: the greatest ratio of the two sides (Weyl's inequality).
     """
-    ratios = [table["eigenvalue_change"][table["step"] > 0] / table[norm][table["step"] > 0] for table in tables]
-    worst = float(np.concatenate(ratios).max())
-    return Outcome(worst, 1.0, sum(map(len, ratios)), worst <= 1)
+    ratios = examined(tables, "eigenvalue_change") / examined(tables, norm)
+    return Outcome(float(ratios.max()), 1.0, len(ratios), bool(ratios.max() <= 1))
 
 
 def sliding_order(tables: Sequence[Table], samples: int, sign: float = 1.0) -> Outcome:
@@ -31,28 +35,27 @@ def sliding_order(tables: Sequence[Table], samples: int, sign: float = 1.0) -> O
 
     Observed: the greatest violation; the bound is rounding, 4 n ε λ_max with n = `samples`.
     """
-    highest = max(float((sign * table[name][table["step"] > 0]).max())
-                  for table in tables for name in ("sliding_highest", "sliding_lowest"))
-    negative = max(float(-table["sliding_lambda_min"].min()) for table in tables)
-    bound = 4 * samples * np.finfo(float).eps * max(float(table["lambda_max"].max()) for table in tables)
-    worst = max(highest, negative)
-    return Outcome(worst, bound, sum(int(np.sum(table["step"] > 0)) for table in tables), worst <= bound)
+    above = sign * np.concatenate([examined(tables, name) for name in ("sliding_highest", "sliding_lowest")])
+    least = examined(tables, "sliding_lambda_min")
+    bound = 4 * samples * np.finfo(float).eps * examined(tables, "lambda_max").max()
+    worst = max(float(above.max()), float(-least.min()))
+    return Outcome(worst, float(bound), len(least), worst <= bound)
 
 
 def residual_change(tables: Sequence[Table], allowed: float, kernel: str = "sliding_error") -> Outcome:
     """Over every window Δr = −η K Σ r up to `allowed` ‖Δr‖, with the kernel K whose column is `kernel`."""
-    errors = np.concatenate([table[kernel][table["step"] > 0] for table in tables])
+    errors = examined(tables, kernel)
     return Outcome(float(errors.max()), allowed, len(errors), bool(errors.max() <= allowed))
 
 
 def least_rate(tables: Sequence[Table], allowed: float, kernel: str = "sliding_lambda_min") -> Outcome:
     """In every window ‖r‖² falls at a rate of at least 2 λ_min(K), less the fraction `allowed`.
 
-    Observed: the least quotient of the rate and 2 λ_min(K); K as in `kernel`.
+    Observed: the least quotient of the rate and 2 λ_min(K), K as in `kernel`.
     """
-    quotients = [table["rate"][table["step"] > 0] / (2 * table[kernel][table["step"] > 0]) for table in tables]
-    worst = float(np.concatenate(quotients).min())
-    return Outcome(worst, 1 - allowed, sum(map(len, quotients)), worst >= 1 - allowed)
+    closed = [{name: table[name][np.isfinite(table["rate"])] for name in ("step", "rate", kernel)} for table in tables]
+    quotients = examined(closed, "rate") / (2 * examined(closed, kernel))
+    return Outcome(float(quotients.min()), 1 - allowed, len(quotients), bool(quotients.min() >= 1 - allowed))
 
 
 def flow_excess(metrics: Table, rate: float) -> np.ndarray:
@@ -66,9 +69,10 @@ def flow_while(runs: Sequence[Run], rate: float, level: float, kernel: str) -> O
     `runs`: metrics and examined steps. Observed: the greatest ratio of error and bound after the first step.
     """
     worst = []
-    for metrics, examined in runs:
-        for rows, seen in zip(replicates(metrics), replicates(examined), strict=True):
-            held = held_until(rows["step"], seen["step"], seen[kernel] >= level)
+    for metrics, states in runs:
+        for rows, seen in zip(replicates(metrics), replicates(states), strict=True):
+            known = np.isfinite(seen[kernel])
+            held = held_until(rows["step"], seen["step"][known], seen[kernel][known] >= level)
             worst.append(flow_excess(rows, rate)[held & (rows["step"] > 0)])
     together = np.concatenate(worst)
     ratio = float(np.exp(np.clip(together.max(initial=-700.0), -700.0, 700.0)))
@@ -95,7 +99,7 @@ def precision_gap(single: Run, double: Run, lambda_0: float) -> np.ndarray:
         count = min(len(a["step"]), len(c["step"]))
         losses = np.abs(np.log(a["loss"][:count] / c["loss"][:count])).max()
         _, in_b, in_d = np.intersect1d(b["step"], d["step"], return_indices=True)
-        gaps.append((losses, *(np.abs(b[name][in_b] - d[name][in_d]).max() / lambda_0
+        gaps.append((losses, *(np.nanmax(np.abs(b[name][in_b] - d[name][in_d])) / lambda_0
                                for name in ("lambda_min", "sliding_lambda_min"))))
     return np.array(gaps)
 

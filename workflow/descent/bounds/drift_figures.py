@@ -17,7 +17,8 @@ PATTERN, SLIDING, MEASURED = COLORS[0], COLORS[1], COLORS[6]
 
 def _examined(table: Table, column: str) -> tuple[np.ndarray, np.ndarray]:
     rows = replicates(table)
-    return rows[0]["flow_time"][1:], np.array([row[column][1:] for row in rows])
+    known = np.isfinite(rows[0][column]) & (rows[0]["step"] > 0)
+    return rows[0]["flow_time"][known], np.array([row[column][known] for row in rows])
 
 
 def _thinned(metrics: Table, first: float, points: int = 300) -> tuple[np.ndarray, list[Table]]:
@@ -49,11 +50,11 @@ def draw_time_axis(runs: Mapping[int, Run], lambda_0: float):
     for panel, style, label in ((least, "-", "$H$"), (least, "--", "$\\widetilde H$"),
                                 (flips, "-", "differ from the start"), (flips, "--", "slide")):
         panel.plot([], [], color=THEORY, linestyle=style, label=label)
-        panel.legend(loc="lower left" if panel is least else "best")
+        panel.legend(loc="lower left" if panel is least else "upper left", ncols=1 if panel is least else 2)
     error.set(xscale="log", ylabel="$\\log_{10}\\,(\\|r\\|^2/\\|r(0)\\|^2)$", xlim=(first, longest))
     least.set(ylabel="$\\lambda_{\\min}$", ylim=(0, None))
-    drift.set(ylabel="$\\|H(t)-H(0)\\|_2$", yscale="log")
-    flips.set(ylabel="fraction of patterns", yscale="log", xlabel="flow time $t=\\eta k$")
+    drift.set(ylabel="$\\|H(t)-H(0)\\|_2$", ylim=(0, None))
+    flips.set(ylabel="fraction of patterns", yscale="log", ylim=(None, 0.8), xlabel="flow time $t=\\eta k$")
     figure.legend(*error.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -65,39 +66,42 @@ def _mark_failures(panel, metrics: Table, lambda_0: float, color: str) -> None:
             panel.plot(time, -lambda_0 * time / np.log(10), "x", color=color, markersize=6)
 
 
-def draw_rates(runs: Mapping[int, Run], lambda_0: float):
-    """The measured rate of decay of ‖r‖² of every width against 2 λ_min(H), 2 λ_min(H̃) and the bound's λ_0."""
-    figure, axes = new_figure(-(-len(runs) // 2), 2, height=2.3 * -(-len(runs) // 2) + 0.6, sharex=True, sharey=True)
-    for panel, (width, (_, examined)) in zip(axes.flat, runs.items(), strict=False):
-        for column, factor, color, label, line in (
-                ("lambda_min", 2, PATTERN, "$2\\lambda_{\\min}(H)$", {"linestyle": "--"}),
-                ("sliding_lambda_min", 2, SLIDING, "$2\\lambda_{\\min}(\\widetilde H)$", {"linewidth": 2.5}),
-                ("rate", 1, MEASURED, "measured", {"marker": "o", "markersize": 3, "linestyle": "none"})):
-            times, values = _examined(examined, column)
-            band(panel, times, factor * values, color, label, **line)
-        panel.axhline(lambda_0, color=THEORY, linestyle=":", label="$\\lambda_0$")
-        panel.set(xscale="log", title=f"$m={width}$", ylim=(0, 5 * lambda_0 / 2))
-    for panel in list(axes.flat)[len(runs):]:
+def draw_kernels(runs: Mapping[int, Run], lambda_0: float):
+    """The measured rate of decay against 2 λ_min of H and H̃, and the errors of both in the change of the residual."""
+    rows = -(-len(runs) // 2)
+    figure, axes = new_figure(rows + 1, 2, height=2.2 * rows + 3.2, sharex=True)
+    rates = list(axes[:rows].flat)
+    for panel, (width, (_, examined)) in zip(rates, runs.items(), strict=False):
+        _draw_rates(panel, examined, lambda_0)
+        panel.set(title=f"Rate of decay, $m={width}$", ylim=(0, 5 * lambda_0 / 2))
+    for panel in rates[len(runs):]:
         panel.set_visible(False)
-    for panel in axes[:, 0]:
-        panel.set_ylabel("rate of decay of $\\|r\\|^2$")
-    for panel in axes[-1]:
-        panel.set_xlabel("flow time $t$")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    for panel in axes[:rows, 0]:
+        panel.set_ylabel("$-d\\,\\ln\\|r\\|^2/dt$")
+    figure.legend(*rates[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    _draw_errors(axes[rows], runs)
+    figure.legend(*axes[rows, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs))
     return figure
 
 
-def draw_windows(runs: Mapping[int, Run]):
-    """How far −η K Σ r is from the change of the residual over a window, for K = H and H̃."""
-    figure, (panels,) = new_figure(1, 2, height=3.1, sharey=True)
+def _draw_rates(panel, examined: Table, lambda_0: float) -> None:
+    for column, factor, color, label, line in (
+            ("lambda_min", 2, PATTERN, "$2\\lambda_{\\min}(H)$", {"linestyle": "--"}),
+            ("sliding_lambda_min", 2, SLIDING, "$2\\lambda_{\\min}(\\widetilde H)$", {"linewidth": 2.5}),
+            ("rate", 1, MEASURED, "measured", {"marker": "o", "markersize": 3, "linestyle": "none"})):
+        times, values = _examined(examined, column)
+        band(panel, times, factor * values, color, label, **line)
+    panel.axhline(lambda_0, color=THEORY, linestyle=":", label="$\\lambda_0$")
+
+
+def _draw_errors(panels, runs: Mapping[int, Run]) -> None:
     for panel, column, name in zip(panels, ("pattern_error", "sliding_error"), ("$H$", "$\\widetilde H$"), strict=True):
         for color, (width, (_, examined)) in zip(COLORS, runs.items(), strict=False):
             band(panel, *_examined(examined, column), color, f"$m={width}$")
-        panel.set(xscale="log", yscale="log", xlabel="flow time $t$", title=f"Kernel {name}")
         panel.axhline(1, color=THEORY, linewidth=0.8)
-    panels[0].set_ylabel("error over the change of $r$")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(runs))
-    return figure
+        panel.set(xscale="log", yscale="log", xlabel="flow time $t$", title=f"Change of $r$: error with {name}")
+    panels[1].sharey(panels[0])
+    panels[0].set_ylabel("error over the change")
 
 
 def draw_widths(runs: Mapping[int, Run], lambda_0: float, step: int, pairs: Mapping[str, tuple[Run, Run]]):
@@ -107,8 +111,10 @@ def draw_widths(runs: Mapping[int, Run], lambda_0: float, step: int, pairs: Mapp
     for color, (column, label) in zip(COLORS, names.items(), strict=False):
         _points(drift, *at_step(runs, step, column), color, label)
     widths = np.array(list(runs), float)
-    drift.plot(widths, 2.2 * (widths / widths[0]) ** -0.5, color=THEORY, linestyle=":", label="$\\propto m^{-1/2}$")
-    drift.set(yscale="log", title="Movement at a common time")
+    top, bottom = at_step(runs, step, "movement")[1].max(), at_step(runs, step, "flipped")[1].min()
+    trend = 0.7 * top * (widths / widths[0]) ** -0.5
+    drift.plot(widths, trend, color=THEORY, linestyle=":", label="$\\propto m^{-1/2}$")
+    drift.set(yscale="log", title="Movement at a common time", ylim=(0.1 * bottom, 2 * top))
     for column, color, label in (("lambda_min", PATTERN, "$H$"), ("sliding_lambda_min", SLIDING, "$\\widetilde H$")):
         _points(least, *at_step(runs, step, column), color, label)
     least.axhline(lambda_0 / 2, color=THEORY, linestyle=":", label="$\\lambda_0/2$")

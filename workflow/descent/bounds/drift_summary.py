@@ -18,9 +18,10 @@ MEASURES = ("drift", "flipped", "movement", "sliding")
 def crossing_time(examined: Table, kernel: str, level: float) -> float | None:
     """The flow time at which the column `kernel` of one replicate first falls below `level`, linear in ln t.
 
-    Interpolated between the examined steps; None when it does not.
+    Interpolated between the examined steps at which it is known; None when it does not.
     """
-    times, values = examined["flow_time"], examined[kernel]
+    known = np.isfinite(examined[kernel])
+    times, values = examined["flow_time"][known], examined[kernel][known]
     below = values < level
     if not below.any():
         return None
@@ -114,6 +115,24 @@ def overview(runs: Mapping[int, Run], step: int) -> dict[str, Any]:
         "pattern_error_end": float(ends["pattern_error"].max()),
         "sliding_share_end": float(max(ends["sliding"])), "flipped_most": float(max(ends["flipped"])),
     }
+
+
+def halving_row(coarse: Run, fine: Run, halvings: int, width: int, lambda_0: float) -> dict[str, Any]:
+    """The failure of the flow bound again with a smaller step, from the same initializations.
+
+    change: the greatest |Δ ln ‖r‖²| at common flow times; excess: ln of error over bound where the finer run ends,
+    mean over replicates; surprise: as `pattern_surprise` of `width_row`, for the finer run.
+    """
+    parts, changes = 2**halvings, []
+    for a, b in zip(replicates(coarse[0]), replicates(fine[0]), strict=True):
+        count = min(len(a["step"]), (len(b["step"]) - 1) // parts + 1)
+        changes.append(np.abs(np.log(a["loss"][:count] / b["loss"][: parts * (count - 1) + 1 : parts])).max())
+    row = width_row(fine, width, "", lambda_0, 1.0)
+    excess = [flow_excess(rows, lambda_0)[-1] for rows in replicates(fine[0])]
+    return {"width": width, "parts": parts, "change": float(max(changes)), "excess": float(np.mean(excess)),
+            "flow_time": row["flow_time"], "fails": row["fails"], "fails_mean": row["fails_mean"],
+            "surprise": row["pattern_surprise"], "rate_end": row["rate_end"], "sliding_end": row["sliding_end"],
+            "pattern_end": row["pattern_end"]}
 
 
 def precision_row(name: str, single: Run, double: Run, lambda_0: float) -> dict[str, Any]:

@@ -31,9 +31,9 @@ class Window:
         self._changed |= changes
 
 
-def examined_steps(steps: int, longest: int, count: int, first: int, more: Sequence[int] = ()) -> list[int]:
-    """0, at most `count` steps from `first` to `longest`, even in the logarithm, those of `more`, up to `steps`."""
-    spaced = np.round(np.geomspace(first, longest, count)).astype(int).tolist()
+def examined_steps(steps: int, longest: int, count: int, more: Sequence[int] = ()) -> list[int]:
+    """0, at most `count` steps from 4 to `longest`, even in the logarithm, and those of `more`; none after `steps`."""
+    spaced = np.round(np.geomspace(4, longest, count)).astype(int).tolist()
     return sorted({k for k in (0, steps, *spaced, *more) if k <= steps})
 
 
@@ -41,13 +41,14 @@ def drift_run(descent: GradientDescent, inputs: np.ndarray, eta: float, steps: i
               window: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run `steps` steps of step `eta`; columns of the loss at every step and of `examine` at the `examined` ones.
 
-    Every examined step but 0 closes a window of `window` steps (fewer near the start). Scalar outputs.
+    Each of these from 2 `window` on closes a window of `window` steps; before that the fast transient, in which weights
+    swing to and fro, would pass for sliding. Scalar outputs.
     """
     start = (descent.hidden, descent.patterns)
-    losses, rows, windows = [descent.loss()], [_start_row(descent, inputs)], {}
     reference = h_patterns(inputs, start[1].T)
+    losses, rows, windows = [descent.loss()], [examine(descent, inputs, start, reference, eta, None)], {}
     for k in range(1, steps + 1):
-        windows |= {end: Window(descent) for end in examined if end and max(end - window, 0) == k - 1}
+        windows |= {end: Window(descent) for end in examined if end - window == k - 1 and end >= 2 * window}
         before, residual = (descent.patterns, descent.residual[:, 0]) if windows else (None, None)
         descent.step()
         losses.append(descent.loss())
@@ -55,37 +56,45 @@ def drift_run(descent: GradientDescent, inputs: np.ndarray, eta: float, steps: i
             changes = before != descent.patterns
             for opened in windows.values():
                 opened.update(residual, changes)
-        if k in windows:
-            rows.append({"step": k, **examine(descent, inputs, start, reference, eta, windows.pop(k))})
-    examined_columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        if k in examined:
+            rows.append(examine(descent, inputs, start, reference, eta, windows.pop(k, None)))
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return {"step": np.arange(steps + 1), "flow_time": eta * np.arange(steps + 1), "loss": np.array(losses)}, {
-        "step": examined_columns["step"], "flow_time": eta * examined_columns["step"], **examined_columns}
+        "step": columns.pop("step"), "flow_time": columns.pop("flow_time"), **columns}
 
 
 def examine(descent: GradientDescent, inputs: np.ndarray, start: tuple[np.ndarray, np.ndarray], reference: np.ndarray,
-            eta: float, window: Window) -> dict[str, float]:
-    """H(t), its drift from `reference` H(0), and the sliding kernel H̃(t) of the samples on which weights slide.
+            eta: float, window: Window | None) -> dict[str, float]:
+    """H(t), its drift from `reference` H(0), and with a `window` the sliding kernel H̃(t) (otherwise NaN, at 0 H(0)).
 
-    drift, drift_rms: ‖H(t) − H(0)‖₂ and ‖·‖_F/√n; eigenvalue_change: max_k |λ_k(H(t)) − λ_k(H(0))|; flipped, sliding:
-    fractions of all patterns that differ from the start, and that return within the window; sliding_lambda_min,
-    sliding_highest and sliding_lowest: λ_min(H̃), max_k and min_k of λ_k(H̃) − λ_k(H); rate: −Δ ln ‖r‖² / Δt over the
-    window; pattern_error, sliding_error: ‖Δr + η K Σ r‖/‖Δr‖ over the window with K = H and H̃.
+    `start`: weights and patterns at step 0. drift, drift_rms: ‖H(t) − H(0)‖₂ and ‖·‖_F/√n; eigenvalue_change:
+    max_k |λ_k(H(t)) − λ_k(H(0))|; flipped, sliding: fractions of all patterns that differ from the start, and that
+    return within the window; sliding_lambda_min, sliding_highest, sliding_lowest: λ_min(H̃), max_k and min_k of
+    λ_k(H̃) − λ_k(H); rate: −Δ ln ‖r‖² / Δt over the window; pattern_error, sliding_error: ‖Δr + η K Σ r‖/‖Δr‖ over the
+    window with K = H and H̃.
     """
     patterns = descent.patterns
     gram = h_patterns(inputs, patterns.T)
+    eigenvalues = np.linalg.eigvalsh(gram)
+    row = {"step": descent.steps, "flow_time": eta * descent.steps, "lambda_min": eigenvalues[0],
+           "lambda_max": eigenvalues[-1], **_drift(gram, reference, eigenvalues),
+           "movement": float(np.linalg.norm(descent.hidden - start[0], axis=1).max()),
+           "flipped": np.mean(patterns != start[1])}
+    if window is None:
+        unknown = dict.fromkeys(_SLIDING, np.nan)
+        return {**row, **unknown, "sliding_lambda_min": np.nan if descent.steps else eigenvalues[0]}
     sliding = gram - sliding_correction(inputs, patterns, window.returned)
-    eigenvalues, slid = np.linalg.eigvalsh(gram), np.linalg.eigvalsh(sliding)
+    gaps = np.linalg.eigvalsh(sliding) - eigenvalues
     change = descent.residual[:, 0] - window.residual
-    time = eta * (descent.steps - window.step)
-    return {
-        "lambda_min": eigenvalues[0], "lambda_max": eigenvalues[-1], **_drift(gram, reference, eigenvalues),
-        "movement": float(np.linalg.norm(descent.hidden - start[0], axis=1).max()),
-        "flipped": np.mean(patterns != start[1]), "sliding": window.returned.mean(),
-        "sliding_lambda_min": slid[0], "sliding_highest": np.max(slid - eigenvalues),
-        "sliding_lowest": np.min(slid - eigenvalues), "rate": np.log(window.loss / descent.loss()) / time,
-        "pattern_error": np.linalg.norm(change + eta * gram @ window.total) / np.linalg.norm(change),
-        "sliding_error": np.linalg.norm(change + eta * sliding @ window.total) / np.linalg.norm(change),
-    }
+    found = (window.returned.mean(), eigenvalues[0] + gaps[0], gaps.max(), gaps.min(),
+             np.log(window.loss / descent.loss()) / (eta * (descent.steps - window.step)),
+             *(np.linalg.norm(change + eta * kernel @ window.total) / np.linalg.norm(change)
+               for kernel in (gram, sliding)))
+    return {**row, **dict(zip(_SLIDING, found, strict=True))}
+
+
+_SLIDING = ("sliding", "sliding_lambda_min", "sliding_highest", "sliding_lowest", "rate", "pattern_error",
+            "sliding_error")
 
 
 def _drift(gram: np.ndarray, reference: np.ndarray, eigenvalues: np.ndarray) -> dict[str, float]:
@@ -93,11 +102,3 @@ def _drift(gram: np.ndarray, reference: np.ndarray, eigenvalues: np.ndarray) -> 
     return {"drift": np.abs(drift).max(), "drift_rms": np.sqrt(np.mean(drift**2)),
             "eigenvalue_change": np.abs(eigenvalues - np.linalg.eigvalsh(reference)).max()}
 
-
-def _start_row(descent: GradientDescent, inputs: np.ndarray) -> dict[str, float]:
-    eigenvalues = np.linalg.eigvalsh(h_patterns(inputs, descent.patterns.T))
-    zero = dict.fromkeys(("drift", "drift_rms", "eigenvalue_change", "movement", "flipped", "sliding",
-                          "sliding_highest", "sliding_lowest"), 0.0)
-    unknown = dict.fromkeys(("rate", "pattern_error", "sliding_error"), np.nan)
-    return {"step": 0, "lambda_min": eigenvalues[0], "lambda_max": eigenvalues[-1], **zero,
-            "sliding_lambda_min": eigenvalues[0], **unknown}

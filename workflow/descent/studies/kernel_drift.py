@@ -24,12 +24,13 @@ class Run(Block):
     width: int = Field(..., ge=4, le=100000, multiple_of=4, description="Hidden units m")
     steps: int = Field(..., ge=100, le=10**6, description="Steps of gradient descent")
     precision: Literal["float64", "float32"] = Field(..., description="Floating-point numbers of the training")
+    halvings: int = Field(..., ge=0, le=4, description="How often the large step is halved")
 
 
 class Settings(Block):
     """Settings of the study, an extension of spec item du.6."""
 
-    runs: list[Run] = Field(..., min_length=3, description="Widths, steps and precisions; one width in both precisions")
+    runs: list[Run] = Field(..., min_length=3, description="Widths, steps and precisions")
     replicates: int = Field(..., ge=2, le=100, description="Initializations of each run")
     stable_fraction: float = Field(
         ..., gt=0, le=0.9, description="Step over the limit of stability, 2 / lambda_max(H_infinity) (du.6)")
@@ -42,12 +43,11 @@ class Settings(Block):
 
     @model_validator(mode="after")
     def _widths_and_precisions(self):
-        kinds = [(run.width, run.precision) for run in self.runs]
-        widths = {width for width, _ in kinds}
-        if len(set(kinds)) < len(kinds) or len(widths) < 2 or len(widths) == len(kinds):
-            raise ValueError("runs must differ in width or precision, have at least two widths and one of them in both")
-        if min(run.steps for run in self.runs) < self.window:
-            raise ValueError("every run must have at least as many steps as the window")
+        names, widths = [_name(run) for run in self.runs], {run.width for run in self.runs if not run.halvings}
+        if len(set(names)) < len(names) or len(widths) < 2 or not _pairs(self.runs):
+            raise ValueError("runs must differ, have at least two widths and one of them in both precisions")
+        if not {run.width for run in self.runs} <= widths or min(run.steps for run in self.runs) < 2 * self.window:
+            raise ValueError("a halved step needs the same width with the whole one, and a run two windows of steps")
         return self
 
 
@@ -58,33 +58,34 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     common = min(run.steps for run in longest)
     paths = {_name(run): _plan_run(study, settings, run, common, data) for run in settings.runs}
     main, pairs = [_name(run) for run in longest], _pairs(settings.runs)
+    halved = {_name(run): _name(one) for run in settings.runs for one in longest
+              if run.halvings and one.width == run.width}
     inputs = {"data": data, **_inputs(paths, main)}
     study.figure("time_axis", {"runs": main}, inputs, seconds=2)
-    study.figure("rates", {"runs": main}, inputs)
-    study.figure("windows", {"runs": main}, inputs)
+    study.figure("kernels", {"runs": main}, inputs, seconds=2)
     study.figure("widths", {"runs": main, "pairs": pairs, "step": common}, {"data": data, **_inputs(paths, paths)},
                  seconds=2)
-    shared = {"runs": main, "pairs": pairs, "step": common,
+    shared = {"runs": main, "pairs": pairs, "halved": halved, "step": common,
               **settings.model_dump(include={"level", "residual_tolerance", "rate_tolerance", "precision_tolerance"})}
     study.claims(shared, {"data": data, **_inputs(paths, paths)}, seconds=2)
     study.values(shared, {"data": data, **_inputs(paths, paths)}, seconds=2)
 
 
 def _name(run: Run) -> str:
-    return f"{run.width}_{run.precision}"
+    return f"{run.width}_{run.precision}" + (f"_{run.halvings}" if run.halvings else "")
 
 
 def _longest(runs: Iterable[Run]) -> list[Run]:
     # Of two equally long runs of a width the one in double precision.
-    ordered = sorted(runs, key=lambda run: (run.width, run.steps, run.precision))
+    ordered = sorted((run for run in runs if not run.halvings), key=lambda run: (run.width, run.steps, run.precision))
     return [run for run, after in zip(ordered, [*ordered[1:], None], strict=True)
             if after is None or after.width != run.width]
 
 
 def _pairs(runs: Iterable[Run]) -> dict[str, list[str]]:
-    kinds = {(run.width, run.precision): _name(run) for run in runs}
-    widths = sorted({width for width, _ in kinds})
-    return {f"m = {width}": [kinds[width, "float32"], kinds[width, "float64"]] for width in widths
+    kinds = {(run.width, run.precision): _name(run) for run in runs if not run.halvings}
+    return {f"m = {width}": [kinds[width, "float32"], kinds[width, "float64"]]
+            for width in sorted({width for width, _ in kinds})
             if {(width, "float32"), (width, "float64")} <= set(kinds)}
 
 
@@ -94,14 +95,15 @@ def _inputs(paths: Mapping[str, Mapping[str, str]], names: Iterable[str]) -> dic
 
 def _plan_run(study: StudyPlan, settings: Settings, run: Run, common: int, data: str) -> dict[str, str]:
     more = settings.model_dump(include={"stable_fraction", "window", "examined_steps"})
-    more |= {"steps": run.steps, "common_step": common, "longest": max(one.steps for one in settings.runs),
+    more |= {"common_step": common, "longest": max(one.steps for one in _longest(settings.runs)),
              "master_seed": study.master_seed}
     # Measured at n = 500, d = 40: a step, and an examination with the steps of its window.
     units = settings.replicates * run.width / 1000
     step = 8e-4 if run.precision == "float64" else 4.3e-4
-    seconds = 2 + units * (run.steps * step + settings.examined_steps * 0.04) + settings.replicates * 0.8
-    return study.train({"width": run.width, "precision": run.precision}, {**run.model_dump(), **more}, {"data": data},
-                       range(settings.replicates), seconds=seconds, memory_mb=400 + run.width // 20,
+    seconds = 2 + units * (run.steps * step + settings.examined_steps * 0.03) + settings.replicates * 0.8
+    named = run.model_dump(exclude={"steps"} if run.halvings else {"steps", "halvings"})
+    return study.train(named, {**run.model_dump(), **more}, {"data": data}, range(settings.replicates),
+                       seconds=seconds, memory_mb=400 + run.width // 20,
                        megabytes=settings.replicates * run.steps * 2e-5)
 
 
@@ -114,15 +116,16 @@ def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, 
     from descent.networks import theorem_network as network
 
     data, width, seed = read_table(inputs["data"]), settings["width"], settings["master_seed"]
-    x, y = data["x"], network.label_targets("digit", data["digit"])
-    eta = network.stable_step(settings["stable_fraction"], "theorem", x, width)
+    x, y, parts = data["x"], network.label_targets("digit", data["digit"]), 2 ** settings["halvings"]
+    eta = network.stable_step(settings["stable_fraction"], "theorem", x, width) / parts
     precision = {"float64": np.float64, "float32": np.float32}[settings["precision"]]
     descent = GradientDescent(network.hidden_weights(seed, replicate, width, x.shape[1]),
                               network.output_weights("theorem", seed, replicate, width, 1), x, y, eta,
                               scale=width**-0.5, dtype=precision)
-    examined = examined_steps(settings["steps"], settings["longest"], settings["examined_steps"], settings["window"],
+    # A smaller step is examined at the same flow times, over windows of the same length.
+    examined = examined_steps(settings["steps"] // parts, settings["longest"], settings["examined_steps"],
                               [settings["common_step"]])
-    tables = drift_run(descent, x, eta, settings["steps"], examined, settings["window"])
+    tables = drift_run(descent, x, eta, settings["steps"], [parts * k for k in examined], parts * settings["window"])
     for name, columns in zip(("metrics", "trajectory"), tables, strict=True):
         columns = {"replicate": np.full(len(columns["step"]), replicate), **columns}
         write_table(outputs[name], columns, {"flow_time": "flow time", "loss": "squared error"}, settings)
@@ -155,18 +158,11 @@ def figure_time_axis(settings: dict[str, Any], inputs: dict[str, Path], outputs:
     save_figure(draw_time_axis(_main(settings, inputs), _least_eigenvalue(inputs)), outputs, settings["preview"])
 
 
-def figure_rates(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
-    """The rate of decay against what each kernel predicts."""
-    from descent.bounds.drift_figures import draw_rates
+def figure_kernels(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """What each kernel predicts against what happens."""
+    from descent.bounds.drift_figures import draw_kernels
 
-    save_figure(draw_rates(_main(settings, inputs), _least_eigenvalue(inputs)), outputs, settings["preview"])
-
-
-def figure_windows(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
-    """The change of the residual against what each kernel predicts."""
-    from descent.bounds.drift_figures import draw_windows
-
-    save_figure(draw_windows(_main(settings, inputs)), outputs, settings["preview"])
+    save_figure(draw_kernels(_main(settings, inputs), _least_eigenvalue(inputs)), outputs, settings["preview"])
 
 
 def figure_widths(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
@@ -191,21 +187,22 @@ def _kernel_claims(settings: Mapping[str, Any], runs: Mapping[int, tuple], sampl
     from descent.claims import check
 
     tables = {"tables": [examined for _, examined in runs.values()]}
-    ours, pattern = {"form": "our own"}, r"$H$ in place of $\widetilde H$"
+    time_axis, kernels = ({"form": "our own", "figure": f"kernel_drift/{name}"} for name in ("time_axis", "kernels"))
+    pattern = r"$H$ in place of $\widetilde H$"
     allowed, slower = settings["residual_tolerance"], settings["rate_tolerance"]
     return [
         check("du.6.weyl", "theorem", r"$|\lambda_k(H(t)) - \lambda_k(H(0))| \le \|H(t) - H(0)\|_2$ for every $k$",
               checks.weyl, tables, {"norm": "drift_rms"}, "the root mean square of the drift's eigenvalues in place of "
-              "the greatest", figure="time_axis", **ours),
+              "the greatest", **time_axis),
         check("du.6.sliding_order", "theorem", r"The sliding kernel satisfies $0 \preceq \widetilde H \preceq H$: its "
               "eigenvalues are not negative and none is above its counterpart", checks.sliding_order,
-              {**tables, "samples": samples}, {"sign": -1.0}, r"$H \preceq \widetilde H$", figure="time_axis", **ours),
+              {**tables, "samples": samples}, {"sign": -1.0}, r"$H \preceq \widetilde H$", **time_axis),
         check("du.6.sliding_flow", "empirical", r"Over each window of steps $\Delta r = -\eta\, \widetilde H \sum r$ "
               rf"to within {100 * allowed:.0f}% of $\|\Delta r\|$", checks.residual_change,
-              {**tables, "allowed": allowed}, {"kernel": "pattern_error"}, pattern, figure="windows", **ours),
+              {**tables, "allowed": allowed}, {"kernel": "pattern_error"}, pattern, **kernels),
         check("du.6.sliding_rate", "empirical", r"In each window $\|r\|^2$ falls at least at the rate "
               rf"$2\lambda_{{\min}}(\widetilde H)$, to within {100 * slower:.0f}%", checks.least_rate,
-              {**tables, "allowed": slower}, {"kernel": "lambda_min"}, pattern, figure="rates", **ours),
+              {**tables, "allowed": slower}, {"kernel": "lambda_min"}, pattern, **kernels),
     ]
 
 
@@ -218,10 +215,10 @@ def _flow_claims(runs: Mapping[int, tuple], rate: float) -> list:
     return [
         check("du.6.flow_widths", "empirical", r"Descent stays below the flow bound $e^{-\lambda_0 t}$ while "
               r"$\lambda_{\min}(H) \ge \lambda_0/2$, at every width", checks.flow_while,
-              {**along, "kernel": "lambda_min"}, wrong, text, form="as printed", figure="widths"),
+              {**along, "kernel": "lambda_min"}, wrong, text, form="as printed", figure="kernel_drift/widths"),
         check("du.6.flow_sliding", "empirical", r"Descent stays below the flow bound $e^{-\lambda_0 t}$ while "
               r"$\lambda_{\min}(\widetilde H) \ge \lambda_0/2$, at every width", checks.flow_while,
-              {**along, "kernel": "sliding_lambda_min"}, wrong, text, form="corrected", figure="widths"),
+              {**along, "kernel": "sliding_lambda_min"}, wrong, text, form="corrected", figure="kernel_drift/widths"),
     ]
 
 
@@ -237,12 +234,12 @@ def _other_claims(settings: Mapping[str, Any], inputs: Mapping[str, Path], runs:
         check("du.6.drift_width", "asymptotic", r"At a common time $\|H(t) - H(0)\|_2$ falls as the width grows: the "
               "log-log slope is negative", checks.falls_with_width, {"widths": widths, "values": drifts},
               {"widths": widths.reshape(-1, len(widths) // len(runs)).T.ravel()},
-              "the widths assigned to the runs in another order", form="our own", figure="widths"),
+              "the widths assigned to the runs in another order", form="our own", figure="kernel_drift/widths"),
         check("du.6.float32", "empirical", r"Training in single precision gives the same $\ln$ loss and "
               rf"$\lambda_{{\min}}/\lambda_0$, of $H$ and $\widetilde H$, to within {allowed:g}",
               checks.precision_agrees, {"pairs": pairs, "lambda_0": rate, "allowed": allowed},
               {"pairs": [(single, checks.next_replicate(double)) for single, double in pairs]},
-              "another initialization in double precision", form="our own", figure="widths"),
+              "another initialization in double precision", form="our own", figure="kernel_drift/widths"),
     ]
 
 
@@ -256,6 +253,9 @@ def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str,
         for (width, run), name in zip(runs.items(), settings["runs"], strict=True)]}
     found |= summary.slopes(runs, settings["step"], lambda_0, settings["level"])
     found |= summary.overview(runs, settings["step"])
+    found["halved"] = [summary.halving_row(_run(inputs, whole), _run(inputs, name), int(name.split("_")[2]),
+                                           int(name.split("_")[0]), lambda_0)
+                       for name, whole in settings["halved"].items()]
     found["precision"] = [summary.precision_row(name, *pair, lambda_0)
                           for name, pair in _precisions(settings, inputs).items()]
     found["findings"] = summary.findings(found)

@@ -183,7 +183,7 @@ def _eigenvalue_claims(settings: dict[str, Any], x, labels) -> list:
     from descent.networks.theorem_network import hidden_weights
     from descent.networks.two_layer import activation_patterns
 
-    sets, shown = nested_subsets(labels, settings["digits"]), {"figure": "eigenvalues", "form": "our own"}
+    sets, shown = nested_subsets(labels, settings["digits"]), {"figure": "stagewise/eigenvalues", "form": "our own"}
     starts = [hidden_weights(settings["master_seed"], replicate, settings["width"], x.shape[1])
               for replicate in range(settings["replicates"])]
     grams = [h_infinity(x), *(h_patterns(x, activation_patterns(weights, x)) for weights in starts)]
@@ -210,14 +210,14 @@ def _descent_claims(inputs: Mapping[str, Path]) -> list:
     return [
         check("du.7.discrete", "theorem", r"In every stage, while $\|I - \eta H[S]\| \le 1 - \eta\lambda_0(S)/2$: "
               r"$\|r(k+1)\| \le (1 - \eta\lambda_0(S)/2)\, \|r(k)\| + \|e(k)\|$", checks.one_step,
-              {"tables": staged}, twice, doubled, form="corrected", figure="stage_bounds"),
+              {"tables": staged}, twice, doubled, form="corrected", figure="stagewise/stage_bounds"),
         check("du.7.flow", "empirical", r"In every stage the squared error on its samples stays below "
               r"$e^{-\lambda_0(S)\, t}$ times its first value, $t$ from the stage's start", checks.stage_flow,
               {"tables": staged}, twice, r"$e^{-2\lambda_0(S)\,t}$: the rate of the square taken for the norm",
-              form="our own", figure="stage_bounds"),
+              form="our own", figure="stagewise/stage_bounds"),
         check("du.7.hypothesis", "empirical", r"$\lambda_{\min}(H[S](t)) \ge \lambda_0(S)/2$ at every kept step of "
               "every stage", checks.eigenvalue_kept, {"tables": staged}, {"level": 2.0},
-              doubled, form="our own", figure="eigenvalues"),
+              doubled, form="our own", figure="stagewise/eigenvalues"),
     ]
 
 
@@ -235,10 +235,10 @@ def _comparison_claims(inputs: Mapping[str, Path]) -> list:
               "loss on all samples than full training from the same initialization", checks.greater_in_pairs,
               {"first": stable[0], "second": stable[1]}, {"first": np.roll(stable[1], 1)},
               "full training from another initialization in place of stagewise training", form="our own",
-              figure="losses"),
+              figure="stagewise/losses"),
         report_only("du.7.learning_rate", "The same ratio of final losses with the assignment's rate on the stage's "
                     "mean error (geometric mean)", float(np.exp(np.mean(np.log(rate[0] / rate[1])))), len(rate[0]),
-                    figure="losses"),
+                    figure="stagewise/losses"),
     ]
 
 
