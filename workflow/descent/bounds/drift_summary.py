@@ -51,6 +51,7 @@ def width_row(run: Run, width: int, precision: str, lambda_0: float, level: floa
            "fails_mean": _mean(failures)}
     for name, kernel in (("pattern", "lambda_min"), ("sliding", "sliding_lambda_min")):
         crossings = [crossing_time(rows, kernel, lambda_0 / 2) for rows in examined]
+        row[f"{name}_start"] = float(np.mean([rows[kernel][0] for rows in examined]))
         row |= {f"{name}_crosses": sum(t is not None for t in crossings), f"{name}_mean": _mean(crossings),
                 f"{name}_surprise": sum(f is not None and (c is None or f < c)
                                         for f, c in zip(failures, crossings, strict=True)),
