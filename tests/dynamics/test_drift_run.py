@@ -48,7 +48,8 @@ def test_columns_against_the_weights():
     grams = [h_patterns(X, patterns[k].T) for k in (0, 3, 20, 30)]
     np.testing.assert_allclose(rows["lambda_min"], [np.linalg.eigvalsh(gram)[0] for gram in grams], atol=1e-13)
     np.testing.assert_allclose(rows["drift"], [np.linalg.norm(gram - grams[0], 2) for gram in grams], atol=1e-13)
-    np.testing.assert_allclose(rows["drift_rms"] * np.sqrt(N), [np.linalg.norm(g - grams[0]) for g in grams], atol=1e-13)
+    frobenius = np.sqrt(N) * rows["drift_rms"]
+    np.testing.assert_allclose(frobenius, [np.linalg.norm(gram - grams[0]) for gram in grams], atol=1e-13)
     assert rows["flipped"][3] == np.mean(patterns[30] != patterns[0])
     assert rows["movement"][3] == np.linalg.norm(weights[30] - weights[0], axis=1).max()
     assert np.isnan(rows["rate"][:2]).all()

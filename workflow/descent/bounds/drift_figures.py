@@ -100,8 +100,12 @@ def _draw_errors(panels, runs: Mapping[int, Run]) -> None:
             band(panel, *_examined(examined, column), color, f"$m={width}$")
         panel.axhline(1, color=THEORY, linewidth=0.8)
         panel.set(xscale="log", yscale="log", xlabel="flow time $t$", title=f"Change of $r$: error with {name}")
-    panels[1].sharey(panels[0])
-    panels[0].set_ylabel("error over the change")
+    limits = [panel.get_ylim() for panel in panels]
+    for panel in panels:
+        panel.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
+        panel.tick_params(which="minor", labelbottom=False)
+    times = [_examined(examined, "rate")[0] for _, examined in runs.values()]
+    panels[0].set(ylabel="error over the change", xlim=(0.8 * times[0][0], 1.2 * max(part[-1] for part in times)))
 
 
 def draw_widths(runs: Mapping[int, Run], lambda_0: float, step: int, pairs: Mapping[str, tuple[Run, Run]]):
@@ -153,7 +157,7 @@ def _draw_times(panel, runs: Mapping[int, Run], lambda_0: float) -> None:
                     panel.plot(width, time, mark, color=color, markersize=4)
     ends = [metrics["flow_time"].max() for metrics, _ in runs.values()]
     panel.plot(list(runs), ends, color=THEORY, marker="_", linestyle="none", markersize=14, label="end of the run")
-    panel.set(yscale="log", ylabel="flow time $t$", title="First time of each event")
+    panel.set(yscale="log", ylabel="flow time $t$", title="First time of each event", ylim=(min(ends) / 50, None))
     panel.legend(fontsize=7)
 
 

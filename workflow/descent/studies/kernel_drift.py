@@ -197,8 +197,8 @@ def _kernel_claims(settings: Mapping[str, Any], runs: Mapping[int, tuple], sampl
         check("du.6.sliding_order", "theorem", r"The sliding kernel satisfies $0 \preceq \widetilde H \preceq H$: its "
               "eigenvalues are not negative and none is above its counterpart", checks.sliding_order,
               {**tables, "samples": samples}, {"sign": -1.0}, r"$H \preceq \widetilde H$", **time_axis),
-        check("du.6.sliding_residual", "empirical", r"Over each window of steps $\Delta r = -\eta\, \widetilde H \sum r$ "
-              rf"to within {100 * allowed:.0f}% of $\|\Delta r\|$", checks.residual_change,
+        check("du.6.sliding_residual", "empirical", r"Over each window of steps $\Delta r = "
+              rf"-\eta\, \widetilde H \sum r$ to within {100 * allowed:.0f}% of $\|\Delta r\|$", checks.residual_change,
               {**tables, "allowed": allowed}, {"kernel": "pattern_error"}, pattern, **kernels),
         check("du.6.sliding_rate", "empirical", r"In each window $\|r\|^2$ falls at least at the rate "
               rf"$2\lambda_{{\min}}(\widetilde H)$, to within {100 * slower:.0f}%", checks.least_rate,

@@ -15,7 +15,7 @@ from descent.pipeline.settings import Block
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
-TITLE = "Stagewise training: one more digit every thousand steps"
+TITLE = "Stagewise training: one more digit in each stage"
 
 
 class Settings(Block):
