@@ -35,6 +35,27 @@ def agreement(means, errors, expected, samples: int, scale: float = 1.0) -> Outc
     return Outcome(observed, bound, len(means), observed <= bound, confidence=1 - CLAIM_LEVEL)
 
 
+def mean_within(samples, expected: float, margin: float) -> Outcome:
+    """Whether Student's interval of level 1 - `CLAIM_LEVEL` for the mean of `samples` lies in `expected` +- `margin`.
+
+    Observed: the distance of the interval's farther end from `expected`.
+    """
+    _, low, high = mean_interval(samples, 1 - CLAIM_LEVEL)
+    farthest = max(abs(low - expected), abs(high - expected))
+    return Outcome(farthest, margin, len(samples), farthest <= margin, confidence=1 - CLAIM_LEVEL)
+
+
+def positive_mean(samples) -> Outcome:
+    """Whether the mean of `samples` is positive: Student's one-sided test, p-value against `CLAIM_LEVEL`."""
+    import numpy as np
+    from scipy.special import stdtr
+
+    samples = np.asarray(samples, float)
+    error = samples.std(ddof=1) / np.sqrt(len(samples))
+    p_value = float(stdtr(len(samples) - 1, -samples.mean() / error))
+    return Outcome(p_value, CLAIM_LEVEL, len(samples), p_value <= CLAIM_LEVEL, confidence=1 - CLAIM_LEVEL)
+
+
 def falling_trend(samples, rotation: int = 0) -> Outcome:
     """Whether `samples` (replicates, treatments) fall from left to right: Page's (1963) trend test, exact p-value.
 

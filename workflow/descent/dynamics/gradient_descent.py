@@ -186,6 +186,11 @@ class GradientDescent:
         return self._active[:, : self._size].copy()
 
     @property
+    def residual(self) -> np.ndarray:
+        """u − y (B, c) on the samples of the current batch, a copy."""
+        return self._R[:, : self._size].T.copy()
+
+    @property
     def full_batch(self) -> bool:
         """Whether every step uses all samples."""
         return self._size == self.n
