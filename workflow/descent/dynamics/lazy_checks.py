@@ -1,0 +1,62 @@
+"""What the ledger checks about lazy and rich training: each function compares data with one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from descent.claims import Outcome
+from descent.dynamics.lazy_training import Start, jackknife_slopes, power_slopes
+from descent.networks.smooth_activation import tangent_kernel
+from descent.statistics import agreement, mean_within
+
+Samples = tuple[np.ndarray, np.ndarray]
+
+
+def mirrored(starts: Sequence[Start], samples: Sequence[Samples], eta: float, scale: float, steps: int) -> Outcome:
+    """Training at α and at −α from the same start gives the same residuals and the same tangent kernel.
+
+    Observed: the greatest difference over ‖y‖ and ‖K‖_F at the last step; bound: rounding, steps · n ε.
+    """
+    worst, size = 0.0, 0
+    for start, (inputs, targets) in zip(starts, samples, strict=True):
+        ends = []
+        for alpha in (scale, -scale):
+            descent = start.descent(inputs, targets, eta, alpha)
+            for _ in range(steps):
+                descent.step()
+            ends.append((descent.residual[:, 0], tangent_kernel(start.rounding, descent.hidden, descent.outputs, inputs,
+                                                                inputs)))
+        (plus, gram), (minus, other) = ends
+        worst = max(worst, float(np.linalg.norm(plus - minus) / np.linalg.norm(targets)),
+                    float(np.linalg.norm(gram - other) / np.linalg.norm(gram)))
+        size = max(size, len(inputs))
+    bound = steps * size * float(np.finfo(float).eps)
+    return Outcome(worst, bound, len(starts), worst <= bound)
+
+
+def slopes_within(scales: np.ndarray, runs: Sequence[np.ndarray], between: Sequence[float], expected: float,
+                  margin: float, hypotheses: Mapping[str, bool]) -> Outcome:
+    """Log-log slopes against α over the scales `between` two: the interval of their mean lies within `expected` ± `margin`.
+
+    `runs`: values (replicates, scales); the worst of the runs is reported, all have to hold.
+    """
+    found = [mean_within(power_slopes(scales, values, between), expected, margin) for values in runs]
+    worst = max(found, key=lambda outcome: outcome.observed)
+    return Outcome(worst.observed, margin, sum(outcome.cases for outcome in found), worst.holds,
+                   hypotheses=hypotheses, confidence=worst.confidence)
+
+
+def moment_slope_agrees(scales: np.ndarray, values: np.ndarray, between: Sequence[float], order: int,
+                        expected: float, hypotheses: Mapping[str, bool]) -> Outcome:
+    """The log-log slope of (mean over replicates of values^order)^{1/order} against α agrees with `expected`.
+
+    Student's interval of the jackknife's pseudo-values: a moment is what follows a law where few replicates have any
+    events at all. Observed: the distance from `expected` in standard errors.
+    """
+    slopes = jackknife_slopes(scales, values, between, order)
+    error = slopes.std(ddof=1) / np.sqrt(len(slopes))
+    outcome = agreement([slopes.mean()], error, [expected], len(slopes))
+    return Outcome(outcome.observed, outcome.bound, values.size, outcome.holds, hypotheses=hypotheses,
+                   confidence=outcome.confidence)
