@@ -8,7 +8,7 @@ import numpy as np
 
 from descent.claims import Outcome
 from descent.dynamics.lazy_training import Start, jackknife_slopes, power_slopes
-from descent.networks.smooth_activation import tangent_kernel
+from descent.networks.squareplus import tangent_kernel
 from descent.statistics import agreement, mean_within
 
 Samples = tuple[np.ndarray, np.ndarray]

@@ -29,7 +29,7 @@ def draw_scaling(metrics: Mapping[str, Table], looks: Mapping[str, Table], lazy:
         _draw_power(panels[2], scales, greatest_rows(curve, "deviation"), range_of_flips, color)
     titles = (r"$\|\theta-\theta(0)\|\,/\,\|\theta(0)\|$", r"$\|K-K(0)\|_F\,/\,\|K(0)\|_F$",
               r"$\sup_t\,\|u-\bar u\|\,/\,\|y\|$")
-    for panel, title, name in zip(panels, titles, ("movement", "kernel drift", "from the tangent model"), strict=True):
+    for panel, title, name in zip(panels, titles, ("movement", "kernel drift", "distance from tangent model"), strict=True):
         panel.set(xscale="log", yscale="log", xlabel=r"output scale $\alpha$", title=f"{name}\n{title}")
         panel.legend(loc="lower left", fontsize=7, title="fitted power", title_fontsize=7, handlelength=1)
     lines = [panels[0].plot([], [], "o-", color=color, markersize=3)[0] for color, _ in zip(COLORS, RUN_NAMES)]
@@ -45,11 +45,11 @@ def _draw_power(panel, scales: np.ndarray, values: np.ndarray, between: Sequence
     panel.plot(scales[lazy], np.exp(level) * scales[lazy] ** slope, color=color, linewidth=1, label=f"${slope:.2f}$")
 
 
-def draw_curves(metrics: Table, looks: Table, shown: int = 5):
+def draw_curves(metrics: Table, looks: Table, shown: int = 4):
     """Squared error against flow time for some scales and the tangent model; test error against the scale."""
     figure, ((curves, errors),) = new_figure(1, 2, height=3.5)
     scales = np.unique(finite(metrics)["scale"])
-    picked = [*scales[np.unique(np.linspace(0, 0.6 * len(scales), shown).astype(int))], np.inf]
+    picked = [*scales[np.unique(np.linspace(0, 0.4 * len(scales), shown).astype(int))], np.inf]
     for color, scale in zip((*COLORS[:shown], THEORY), picked, strict=False):
         rows = {name: values[metrics["scale"] == scale] for name, values in metrics.items()}
         samples = rows["squared_error"].reshape(len(np.unique(rows["replicate"])), -1)

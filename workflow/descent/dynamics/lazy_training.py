@@ -15,10 +15,10 @@ import numpy as np
 
 from descent.dynamics.gradient_descent import GradientDescent
 from descent.dynamics.kernel_dynamics import KernelDynamics
-from descent.dynamics.smooth_descent import SmoothDescent
+from descent.dynamics.squareplus_descent import SquareplusDescent
 from descent.kernels.arc_cosine import relu_gram
 from descent.networks.antisymmetric import doubled
-from descent.networks.smooth_activation import network_outputs, tangent_kernel
+from descent.networks.squareplus import network_outputs, tangent_kernel
 from descent.networks.theorem_network import hidden_weights, output_weights
 from descent.networks.two_layer import activation_patterns
 from descent.pipeline.randomness import generator
@@ -71,7 +71,7 @@ class Start:
         shifted, step = targets[:, None] + factor * first, eta / scale**2
         if self.rounding == 0:
             return GradientDescent(self.hidden, self.outputs, inputs, shifted, step, factor, train_outputs=True)
-        return SmoothDescent(self.hidden, self.outputs, inputs, shifted, step, factor, self.rounding)
+        return SquareplusDescent(self.hidden, self.outputs, inputs, shifted, step, factor, self.rounding)
 
 
 def initial(start: str, rounding: float, master_seed: int, replicate: int, width: int, dimension: int) -> Start:

@@ -1,15 +1,15 @@
-"""Gradient descent on both layers of a small two-layer network with a smooth activation."""
+"""Gradient descent on both layers of a small two-layer network with the squareplus activation."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-
-class SmoothDescent:
+class SquareplusDescent:
     """(W, A) ← (W, A) − η ∇ ½ Σ_i (f(x_i) − y_i)² in float64, f(x) = scale · Aᵀ φ(W x), both gradients at one point.
 
-    φ is `activation` with `rounding` > 0; `hidden` W (m, d), `outputs` A (m, 1), `inputs` (n, d), `targets` (n, 1).
+    φ is the `activation` of `networks.squareplus` with `rounding` > 0; `hidden` W (m, d), `outputs` A
+    (m, 1), `inputs` (n, d), `targets` (n, 1).
     The interface is that of `GradientDescent`, whose fused kernel is for the ReLU; here the networks are small, and the
     passes between two products, in buffers that are kept, cost little more than the products.
     """
