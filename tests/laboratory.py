@@ -8,10 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from descent.pipeline.discovery import module_names
+
 CHECKOUT = Path(__file__).parents[1]
+# What the pipeline does is tested on these; all studies together run once, in `whole_laboratory`.
+STUDIES = ("planted_relu", "convergence_bound")
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv*", "results", ".descent", ".snakemake", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info"
 )
@@ -34,13 +39,13 @@ class Ran:
 class Laboratory:
     """A folder with the whole project; `overlays` are configuration files on top of the smoke settings."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, overlays: Iterable[str] = ("tests/config.yaml",)):
         self.root = root
-        self.overlays = ["tests/config.yaml"]
+        self.overlays = list(overlays)
 
     def copy(self, root: Path) -> Laboratory:
         shutil.copytree(self.root, root, symlinks=True)
-        return Laboratory(root)
+        return Laboratory(root, self.overlays)
 
     def snakemake(self, *arguments: str, cores: int = 2, check: bool = True) -> subprocess.CompletedProcess:
         command = self.command(*arguments, cores=cores)
@@ -110,20 +115,35 @@ class Laboratory:
         }
 
 
-def fresh_checkout(root: Path) -> Laboratory:
-    """The project's files as they are now, without results, in `root`."""
+def fresh_checkout(root: Path, studies: Collection[str] = STUDIES) -> Laboratory:
+    """The project's files as they are now, without results, in `root`; its configuration has only `studies`."""
     shutil.copytree(CHECKOUT, root, ignore=NOT_COPIED, symlinks=True)
-    return Laboratory(root)
+    made = Laboratory(root)
+    without = [name for name in module_names("studies") if name not in studies]
+    if without:
+        made.configure(json.dumps({"studies": dict.fromkeys(without)}))
+    return made
 
 
 def finished_laboratory(shared: Path) -> Laboratory:
-    """The laboratory that all tests of a session copy; made by whichever test process comes first."""
-    root = shared / "smoke laboratory"
-    with open(shared / "smoke.lock", "w") as lock:
+    """The laboratory of two studies that all tests of a session copy; made by whichever process comes first."""
+    return _finished(shared / "smoke laboratory", STUDIES)
+
+
+def whole_laboratory(shared: Path) -> Laboratory:
+    """The laboratory of all studies, finished; made by whichever process comes first."""
+    return _finished(shared / "whole laboratory", module_names("studies"))
+
+
+def _finished(root: Path, studies: Collection[str]) -> Laboratory:
+    record = root.with_suffix(".overlays")
+    with open(root.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.exists():
-            making = shared / "smoke laboratory being made"
+            making = root.with_name(f"{root.name} being made")
             shutil.rmtree(making, ignore_errors=True)
-            fresh_checkout(making).snakemake("report")
+            made = fresh_checkout(making, studies)
+            made.snakemake("report")
+            record.write_text(json.dumps(made.overlays))
             making.rename(root)
-    return Laboratory(root)
+    return Laboratory(root, json.loads(record.read_text()))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from descent.kernels.neural_tangent_kernel import h_infinity, h_patterns
+from descent.networks import two_layer
 from descent.networks.two_layer import activation_patterns
 
 
@@ -59,3 +60,10 @@ def test_pattern_gram_is_that_of_the_jacobian(n, d, m):
 
     jacobian = torch.autograd.functional.jacobian(outputs, torch.tensor(hidden)).reshape(n, -1).numpy()
     np.testing.assert_allclose(h_patterns(x, activation_patterns(hidden, x)), jacobian @ jacobian.T, atol=1e-14)
+
+
+def test_blocks_of_units_change_no_bit(monkeypatch, rng):
+    x, patterns = rng.standard_normal((9, 4)), rng.random((9, 50)) < 0.5
+    whole = h_patterns(x, patterns)
+    monkeypatch.setattr(two_layer, "BLOCK", 7)
+    np.testing.assert_array_equal(h_patterns(x, patterns), whole)

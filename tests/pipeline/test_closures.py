@@ -52,13 +52,13 @@ print(json.dumps(found))
 """
 
 
-def test_what_a_stage_calls_is_in_its_closure(laboratory):
+def test_what_a_stage_calls_is_in_its_closure(whole, tmp_path):
     from descent.pipeline.environment import stage_environment
 
-    environment = {**stage_environment("traced"), "PYTHONPATH": str(laboratory.root / "workflow")}
-    environment["NUMBA_CACHE_DIR"] = str(laboratory.root / "numba")
+    environment = {**stage_environment("traced"), "PYTHONPATH": str(whole.root / "workflow")}
+    environment["NUMBA_CACHE_DIR"] = str(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-c", TRACED, "config.yaml", *laboratory.overlays], cwd=laboratory.root, env=environment,
+        [sys.executable, "-c", TRACED, "config.yaml", *whole.overlays], cwd=whole.root, env=environment,
         capture_output=True, text=True, check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from descent.claims import defects, read_claims
+from descent.pipeline.discovery import module_names
 from tests.laboratory import Laboratory, fresh_checkout
 
 
@@ -24,6 +26,14 @@ def test_the_same_bytes_on_one_core_elsewhere_and_again(smoke, tmp_path):
     again.configure("store: {path: null}")
     again.snakemake("report", cores=1)
     assert again.results() == smoke.results()
+
+
+def test_all_studies_run_without_a_defect_and_nothing_shown_is_stale(whole):
+    assert "verified" in whole.stage("verify", "--configfile", *whole.overlays).stdout
+    assert defects(read_claims(whole.path("results/claims.parquet"))) == []
+    page = whole.path("results/report/report.html").read_text("utf-8")
+    for name in module_names("studies"):
+        assert f'id="sec-{name}"' in page
 
 
 def _start(laboratory: Laboratory) -> subprocess.Popen:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from descent.networks.two_layer import unit_blocks
+
 
 def h_infinity(inputs: np.ndarray) -> np.ndarray:
     """H∞_ij = x_iᵀx_j (π − arccos x_iᵀx_j) / 2π = E_w[x_iᵀx_j 1{wᵀx_i ≥ 0, wᵀx_j ≥ 0}], w ~ N(0, I).
@@ -24,5 +26,8 @@ def h_patterns(inputs: np.ndarray, patterns: np.ndarray) -> np.ndarray:
 
     The counts are whole numbers below 2²⁴ and therefore exact in float32 (Du et al., equation 7).
     """
-    active = patterns.astype(np.float32)
-    return (inputs @ inputs.T) * ((active @ active.T).astype(np.float64) / patterns.shape[1])
+    counts = np.zeros((len(inputs), len(inputs)), np.float32)
+    for units in unit_blocks(patterns.shape[1]):
+        active = patterns[:, units].astype(np.float32)
+        counts += active @ active.T
+    return (inputs @ inputs.T) * (counts.astype(np.float64) / patterns.shape[1])

@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from descent.pipeline.device import has_cuda
 from descent.pipeline.plan import REPORT, Plan
-from descent.pipeline.sidecar import read_sidecar
+from descent.pipeline.recipes import by_name
+from descent.pipeline.sidecar import file_digest, read_sidecar
+from descent.pipeline.stage import Stage
 from descent.pipeline.staleness import estimate, stale_outputs
 from descent.pipeline.store import open_store
 
@@ -40,6 +43,30 @@ class Session:
             f"at most about {max(minutes, 0.1):.1f} min on {cores} core(s) and {megabytes:.0f} MB of disk; "
             "what the store has takes a moment each"
         ]
+
+    def refusal(self) -> str | None:
+        """One line when a stale stage needs a GPU that this machine lacks and nothing in the store can replace it.
+
+        Where inputs are still to be made the store cannot be asked: then that stage itself says so, later.
+        """
+        for stage in self.plan.upstream(self.targets):
+            stale = not self.stale.keys().isdisjoint(stage.outputs.values())
+            needed = stale and stage.settings.get("device") == "cuda" and not has_cuda()
+            if needed and not self._may_be_in_store(stage):
+                study = next(iter(stage.outputs.values())).split("/")[1]
+                return (f'config: studies.{study}.device: "cuda" needs an NVIDIA GPU and a build of PyTorch for it, '
+                        "which this machine lacks (or: cpu, auto)")
+        return None
+
+    def _may_be_in_store(self, stage: Stage) -> bool:
+        store = open_store(self.plan.laboratory.store.path)
+        if store is None:
+            return False
+        if not self.stale.keys().isdisjoint(stage.input_paths):
+            return True
+        inputs = by_name(stage, lambda path: file_digest(Path(path)))
+        keys = [self.plan.identity(stage).digest(inputs, part) for part in (stage.replicates, *stage.replicates)]
+        return store.holds(keys[0]) or all(map(store.holds, keys[1:]))
 
     def finish(self) -> None:
         """Write the page of times, keep the store within its limit, and say where the report is."""
