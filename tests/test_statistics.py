@@ -5,7 +5,16 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from descent.statistics import CLAIM_LEVEL, agreement, ending_summary, falling_trend, mean_interval, mean_ranks
+from descent.statistics import (
+    CLAIM_LEVEL,
+    agreement,
+    ending_summary,
+    falling_trend,
+    mean_interval,
+    mean_ranks,
+    mean_within,
+    positive_mean,
+)
 
 
 def test_mean_interval_covers_at_its_level(rng):
@@ -26,6 +35,28 @@ def test_agreement_bound_is_wider_for_more_means_and_fewer_samples():
     assert bounds == sorted(bounds)
     assert bounds[0] == pytest.approx(4.4172, abs=1e-3)
     assert pytest.approx(1e-5) == CLAIM_LEVEL
+
+
+def test_mean_within_asks_the_whole_interval(rng):
+    samples = 2 + 0.01 * rng.standard_normal(12)
+    _, low, high = mean_interval(samples, 1 - CLAIM_LEVEL)
+    outcome = mean_within(samples, 2.0, 0.1)
+    assert outcome.holds
+    assert outcome.observed == pytest.approx(max(2 - low, high - 2))
+    assert not mean_within(samples, 1.0, 0.1).holds
+    assert not mean_within(samples[:2], 2.0, 0.1).holds
+    assert mean_within(samples, 2.0, 0.1, 0.05).observed < outcome.observed
+
+
+def test_positive_mean_is_the_one_sided_t_test(rng):
+    from scipy.stats import ttest_1samp
+
+    samples = 1 + 0.3 * rng.standard_normal(12)
+    outcome = positive_mean(samples)
+    assert outcome.observed == pytest.approx(ttest_1samp(samples, 0, alternative="greater").pvalue)
+    assert outcome.holds
+    assert not positive_mean(-samples).holds
+    assert not positive_mean(samples - 1).holds
 
 
 def test_trend_p_value_is_the_share_of_orders():

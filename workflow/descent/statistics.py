@@ -35,14 +35,14 @@ def agreement(means, errors, expected, samples: int, scale: float = 1.0) -> Outc
     return Outcome(observed, bound, len(means), observed <= bound, confidence=1 - CLAIM_LEVEL)
 
 
-def mean_within(samples, expected: float, margin: float) -> Outcome:
-    """Whether Student's interval of level 1 - `CLAIM_LEVEL` for the mean of `samples` lies in `expected` +- `margin`.
+def mean_within(samples, expected: float, margin: float, error: float = CLAIM_LEVEL) -> Outcome:
+    """Whether Student's interval of level 1 - `error` for the mean of `samples` lies in `expected` +- `margin`.
 
     Observed: the distance of the interval's farther end from `expected`.
     """
-    _, low, high = mean_interval(samples, 1 - CLAIM_LEVEL)
+    _, low, high = mean_interval(samples, 1 - error)
     farthest = max(abs(low - expected), abs(high - expected))
-    return Outcome(farthest, margin, len(samples), farthest <= margin, confidence=1 - CLAIM_LEVEL)
+    return Outcome(farthest, margin, len(samples), farthest <= margin, confidence=1 - error)
 
 
 def positive_mean(samples) -> Outcome:

@@ -37,7 +37,7 @@ def draw_squared_error(table: Table, widths: Sequence[int]):
 
 
 def draw_mode_decay(dynamics: KernelDynamics, table: Table, size: int, shown: int = 4):
-    """Energy of groups of modes over its first value against the eigenvalue at `shown` steps, with Σ (1 − ηλ)^{2k} c²."""
+    """Energy of groups of modes over its first value against the eigenvalue at `shown` steps; lines: predicted."""
     figure, (panels,) = new_figure(1, len(LABELS), height=3.6, sharey=True)
     groups = mode_groups(dynamics.eigenvalues, size)
     centres = [np.exp(np.mean(np.log(dynamics.eigenvalues[g]))) for g in groups]

@@ -9,7 +9,7 @@ import numpy as np
 from descent.claims import Outcome
 from descent.dynamics.lazy_training import Start, jackknife_slopes, power_slopes
 from descent.networks.squareplus import tangent_kernel
-from descent.statistics import agreement, mean_within
+from descent.statistics import CLAIM_LEVEL, agreement, mean_within
 
 Samples = tuple[np.ndarray, np.ndarray]
 
@@ -26,8 +26,8 @@ def mirrored(starts: Sequence[Start], samples: Sequence[Samples], eta: float, sc
             descent = start.descent(inputs, targets, eta, alpha)
             for _ in range(steps):
                 descent.step()
-            ends.append((descent.residual[:, 0], tangent_kernel(start.rounding, descent.hidden, descent.outputs, inputs,
-                                                                inputs)))
+            gram = tangent_kernel(start.rounding, descent.hidden, descent.outputs, inputs, inputs)
+            ends.append((descent.residual[:, 0], gram))
         (plus, gram), (minus, other) = ends
         worst = max(worst, float(np.linalg.norm(plus - minus) / np.linalg.norm(targets)),
                     float(np.linalg.norm(gram - other) / np.linalg.norm(gram)))
@@ -38,14 +38,16 @@ def mirrored(starts: Sequence[Start], samples: Sequence[Samples], eta: float, sc
 
 def slopes_within(scales: np.ndarray, runs: Sequence[np.ndarray], between: Sequence[float], expected: float,
                   margin: float, hypotheses: Mapping[str, bool]) -> Outcome:
-    """Log-log slopes against α over the scales `between` two: the interval of their mean lies within `expected` ± `margin`.
+    """The interval for the mean log-log slope against α, over the scales `between` two, lies in `expected` ± `margin`.
 
-    `runs`: values (replicates, scales); the worst of the runs is reported, all have to hold.
+    `runs`: values (replicates, scales); the intervals hold together with probability 1 − `CLAIM_LEVEL`. The worst run
+    is reported, all have to hold.
     """
-    found = [mean_within(power_slopes(scales, values, between), expected, margin) for values in runs]
+    slopes = [power_slopes(scales, values, between) for values in runs]
+    found = [mean_within(slope, expected, margin, CLAIM_LEVEL / len(slopes)) for slope in slopes]
     worst = max(found, key=lambda outcome: outcome.observed)
     return Outcome(worst.observed, margin, sum(outcome.cases for outcome in found), worst.holds,
-                   hypotheses=hypotheses, confidence=worst.confidence)
+                   hypotheses=hypotheses, confidence=1 - CLAIM_LEVEL)
 
 
 def moment_slope_agrees(scales: np.ndarray, values: np.ndarray, between: Sequence[float], order: int,

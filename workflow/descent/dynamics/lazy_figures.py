@@ -27,9 +27,10 @@ def draw_scaling(metrics: Mapping[str, Table], looks: Mapping[str, Table], lazy:
         _draw_power(panels[0], scales, final_rows(table, "movement"), lazy, color)
         _draw_power(panels[1], scales, final_rows(table, "drift"), range_of_flips, color)
         _draw_power(panels[2], scales, greatest_rows(curve, "deviation"), range_of_flips, color)
+    names = ("movement", "kernel drift", "distance from tangent model")
     titles = (r"$\|\theta-\theta(0)\|\,/\,\|\theta(0)\|$", r"$\|K-K(0)\|_F\,/\,\|K(0)\|_F$",
               r"$\sup_t\,\|u-\bar u\|\,/\,\|y\|$")
-    for panel, title, name in zip(panels, titles, ("movement", "kernel drift", "distance from tangent model"), strict=True):
+    for panel, title, name in zip(panels, titles, names, strict=True):
         panel.set(xscale="log", yscale="log", xlabel=r"output scale $\alpha$", title=f"{name}\n{title}")
         panel.legend(loc="lower left", fontsize=7, title="fitted power", title_fontsize=7, handlelength=1)
     lines = [panels[0].plot([], [], "o-", color=color, markersize=3)[0] for color, _ in zip(COLORS, RUN_NAMES)]

@@ -21,7 +21,7 @@ def scale_values(found: Mapping[str, Any], looks: Mapping[str, Table], lazy: Seq
     """
     scales = found["scales"]
     numbers: dict[str, Any] = {"least": float(scales[0]), "greatest": float(scales[-1]), "count": len(scales),
-                               "stability": found["stability"]}
+                               "stability": max(float(table.max()) for table in found["stability"].values())}
     for run in found["movement"]:
         flips = lazy_relu if run in ("relu", "digits") else lazy
         for column, between in (("movement", lazy), ("drift", flips), ("deviation", flips)):

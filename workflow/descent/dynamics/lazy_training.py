@@ -75,9 +75,9 @@ class Start:
 
 
 def initial(start: str, rounding: float, master_seed: int, replicate: int, width: int, dimension: int) -> Start:
-    """`doubled`: width/2 units and their twins, f_0 = 0; `centred`: all units drawn, f_0 subtracted. w ~ N(0, I), a = ±1.
+    """`doubled`: width/2 units and their twins, f_0 = 0; `centred`: all units drawn, f_0 subtracted.
 
-    Raises ValueError on another start.
+    w ~ N(0, I), a = ±1. Raises ValueError on another start.
     """
     if start not in ("doubled", "centred"):
         raise ValueError(f"start {start!r}: doubled or centred")
@@ -125,8 +125,9 @@ def examined(start: Start, hidden: np.ndarray, outputs: np.ndarray, scale: float
              gram: np.ndarray, fresh: tuple[np.ndarray, np.ndarray] | None) -> dict[str, float]:
     """What the weights W, A have done since the start, at scale α.
 
-    movement ‖θ − θ_0‖ / ‖θ_0‖, and scaled_movement, α times that; drift ‖K − K(0)‖_F / ‖K(0)‖_F, `gram` K(0); lambda_max(K); flipped, the fraction of
-    signs of w_rᵀx_i that differ; test_error, the mean squared error on `fresh` inputs and targets (NaN without).
+    movement ‖θ − θ_0‖ / ‖θ_0‖, and scaled_movement, α times that; drift ‖K − K(0)‖_F / ‖K(0)‖_F, `gram` K(0);
+    lambda_max(K); flipped, the fraction of signs of w_rᵀx_i that differ; test_error, the mean squared error on `fresh`
+    inputs and targets (NaN without).
     """
     now = tangent_kernel(start.rounding, hidden, outputs, inputs, inputs)
     movement = _norm(hidden - start.hidden, outputs - start.outputs) / _norm(start.hidden, start.outputs)

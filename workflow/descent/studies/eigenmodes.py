@@ -28,7 +28,7 @@ class Settings(Block):
     stable_fraction: float = Field(..., gt=0, le=0.5, description="Step over the limit 2 / lambda_max(H_infinity)")
     steps: int = Field(..., ge=20, le=10**5, description="Steps of gradient descent")
     kept_steps: int = Field(..., ge=8, le=500, description="Steps whose residuals are kept, even in the logarithm")
-    error_fraction: float = Field(..., gt=0, lt=1, description="Part of the first squared error that times are taken to")
+    error_fraction: float = Field(..., gt=0, lt=1, description="Part of the first squared error to wait for")
     group: int = Field(..., ge=1, le=1000, description="Neighbouring modes whose energies are added up")
     permutations: int = Field(..., ge=99999, le=10**7, description="Random orders of the labels in the alignment test")
     alignment_time: float = Field(..., gt=0, le=1000, description="Flow time at which they are compared")
@@ -128,8 +128,8 @@ def table_prediction(settings: dict[str, Any], inputs: dict[str, Path], outputs:
                     *(eigenmodes.selected(table, **this) for table in (metrics, kept)))
                 names = {"start": run["start"], "width": run["width"], **this}
                 parts.append({key: np.full(len(columns["step"]), value) for key, value in names.items()} | columns)
-    write_table(outputs["table"], eigenmodes.joined(parts), {"flow_time": "flow time", "squared_error": "squared error"},
-                {"master_seed": seed})
+    write_table(outputs["table"], eigenmodes.joined(parts),
+                {"flow_time": "flow time", "squared_error": "squared error"}, {"master_seed": seed})
 
 
 def table_permutations(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:

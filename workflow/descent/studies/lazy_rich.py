@@ -153,7 +153,8 @@ def figure_scaling(settings: dict[str, Any], inputs: dict[str, Path], outputs: d
     """Weight movement, kernel drift and distance from the tangent model against the scale, with fitted slopes."""
     from descent.dynamics.lazy_figures import draw_scaling
 
-    figure = draw_scaling(_tables(inputs, "metrics"), _tables(inputs, "trajectory"), settings["lazy"], settings["lazy_relu"])
+    tables = (_tables(inputs, kind) for kind in ("metrics", "trajectory"))
+    figure = draw_scaling(*tables, settings["lazy"], settings["lazy_relu"])
     save_figure(figure, outputs, settings["preview"])
 
 
@@ -199,42 +200,60 @@ def _mirror_claim(settings: dict[str, Any]):
 
 
 def _slope_claims(settings: dict[str, Any], inputs: Mapping[str, Path]) -> list:
-    from descent.claims import check
-    from descent.dynamics import lazy_checks as checks
-
     found = _measured(inputs)
-    common = {"scales": found["scales"],
-              "hypotheses": {r"$\eta\lambda_{\max}(K) < 2$ at every examined step": found["stability"] < 2}}
-    within = {**common, "between": settings["lazy"], "margin": settings["slope_margin"]}
-    relu, shown = {**common, "between": settings["lazy_relu"]}, {"form": "our own", "figure": "scaling"}
-    drift, deviation = found["drift"], found["deviation"]
-    half, one, two = (r"$-\frac12$ in its place", "$-1$ in its place", "$-2$ in its place")
-    return [
-        check("tau.4.lazy.movement", "asymptotic", r"$\|\theta(t) - \theta(0)\|$ falls like $\alpha^{-1}$ in all "
-              "four runs", checks.slopes_within,
-              {**within, "runs": list(found["movement"].values()), "expected": -1.0}, {"expected": -0.5}, half, **shown),
-        check("tau.4.lazy.drift", "asymptotic", r"Smooth activation, no twins: $\|K(t) - K(0)\|$ falls like "
-              r"$\alpha^{-1}$", checks.slopes_within, {**within, "runs": [drift["centred"]], "expected": -1.0},
-              {"expected": -2.0}, two, **shown),
-        check("tau.4.lazy.drift_twins", "asymptotic", r"Smooth activation, twins: $\|K(t) - K(0)\|$ falls like "
-              r"$\alpha^{-2}$", checks.slopes_within, {**within, "runs": [drift["smooth"]], "expected": -2.0},
-              {"expected": -1.0}, one, **shown),
-        check("tau.4.lazy.drift_relu", "asymptotic", r"ReLU, twins: the root mean square of $\|K(t) - K(0)\|$ falls "
-              r"like $\alpha^{-1/2}$", checks.moment_slope_agrees, {**relu, "values": drift["relu"], "order": 2,
-              "expected": -0.5}, {"expected": -1.0}, one, **shown),
-        check("tau.4.lazy.tangent_relu", "asymptotic", r"ReLU, twins: the root mean square of $\sup_t \|u - \bar u\|$, "
-              r"the distance from the tangent model, falls like $\alpha^{-1/2}$", checks.moment_slope_agrees,
-              {**relu, "values": deviation["relu"], "order": 2, "expected": -0.5}, {"expected": -1.0}, one, **shown),
-        check("tau.4.lazy.flips", "asymptotic", r"ReLU, twins: the number of patterns that differ from the start falls "
-              r"like $\alpha^{-1}$", checks.moment_slope_agrees, {**relu, "values": found["flipped"]["relu"], "order": 1,
-              "expected": -1.0}, {"expected": -0.5}, half, **shown),
-        check("tau.4.lazy.tangent", "asymptotic", r"Smooth activation, no twins: $\sup_t \|u - \bar u\|$, the distance "
-              r"from the tangent model, falls like $\alpha^{-1}$", checks.slopes_within,
-              {**within, "runs": [deviation["centred"]], "expected": -1.0}, {"expected": -2.0}, two, **shown),
-        check("tau.4.lazy.tangent_twins", "asymptotic", r"Smooth activation, twins: $\sup_t \|u - \bar u\|$ falls like "
-              r"$\alpha^{-2}$", checks.slopes_within, {**within, "runs": [deviation["smooth"]], "expected": -2.0},
-              {"expected": -1.0}, one, **shown),
+    return [*_smooth_claims(settings, found), *_flip_claims(settings, found)]
+
+
+def _fitted(found: Mapping[str, Any], between: list[float], runs: list[str]) -> dict[str, Any]:
+    """Arguments that all checks of a slope share; the hypothesis is about the networks that the slope is fitted to."""
+    scales = found["scales"]
+    fitted = (scales >= between[0]) & (scales <= between[1])
+    stable = max(found["stability"][run][:, fitted].max() for run in runs)
+    return {"scales": scales, "between": between,
+            "hypotheses": {r"$\eta\lambda_{\max}(K) < 2$ at every examined step": bool(stable < 2)}}
+
+
+ONE, TWO, HALF = r"\alpha^{-1}", r"\alpha^{-2}", r"\alpha^{-1/2}"
+
+
+def _smooth_claims(settings: dict[str, Any], found: Mapping[str, Any]) -> list:
+    from descent.claims import check
+    from descent.dynamics.lazy_checks import slopes_within
+
+    movement, drift, distance = (r"$\|\theta(t) - \theta(0)\|$", r"$\|K(t) - K(0)\|$",
+                                 r"$\sup_t \|u - \bar u\|$, the distance from the tangent model,")
+    alone, twins = "Smooth activation, no twins: ", "Smooth activation, twins: "
+    rows = [
+        ("movement", f"{movement} falls like ${ONE}$ in all four runs", "movement", list(RUNS), -1, (-0.5, HALF)),
+        ("drift", f"{alone}{drift} falls like ${ONE}$", "drift", ["centred"], -1, (-2, TWO)),
+        ("drift_twins", f"{twins}{drift} falls like ${TWO}$", "drift", ["smooth"], -2, (-1, ONE)),
+        ("tangent", f"{alone}{distance} falls like ${ONE}$", "deviation", ["centred"], -1, (-2, TWO)),
+        ("tangent_twins", f"{twins}{distance} falls like ${TWO}$", "deviation", ["smooth"], -2, (-1, ONE)),
     ]
+    return [check(f"tau.4.lazy.{name}", "asymptotic", statement, slopes_within,
+                  {**_fitted(found, settings["lazy"], runs), "runs": [found[column][run] for run in runs],
+                   "expected": power, "margin": settings["slope_margin"]},
+                  {"expected": wrong}, f"${text}$ in its place", form="our own", figure="scaling")
+            for name, statement, column, runs, power, (wrong, text) in rows]
+
+
+def _flip_claims(settings: dict[str, Any], found: Mapping[str, Any]) -> list:
+    from descent.claims import check
+    from descent.dynamics.lazy_checks import moment_slope_agrees
+
+    rows = [
+        ("flips", f"ReLU: the mean number of patterns that differ from the start falls like ${ONE}$",
+         found["flipped"]["relu"], 1, -1.0, (-0.5, HALF)),
+        ("drift_relu", rf"ReLU, twins: the root mean square of $\|K(t) - K(0)\|$ falls like ${HALF}$",
+         found["drift"]["relu"], 2, -0.5, (-1.0, ONE)),
+        ("tangent_relu", rf"ReLU, twins: the root mean square of $\sup_t \|u - \bar u\|$ falls like ${HALF}$",
+         found["deviation"]["relu"], 2, -0.5, (-1.0, ONE)),
+    ]
+    return [check(f"tau.4.lazy.{name}", "asymptotic", statement, moment_slope_agrees,
+                  {**_fitted(found, settings["lazy_relu"], ["relu"]), "values": values, "order": order,
+                   "expected": power},
+                  {"expected": wrong}, f"${text}$ in its place", form="our own", figure="scaling")
+            for name, statement, values, order, power, (wrong, text) in rows]
 
 
 def _measured(inputs: Mapping[str, Path]) -> dict[str, Any]:
@@ -246,7 +265,7 @@ def _measured(inputs: Mapping[str, Path]) -> dict[str, Any]:
     metrics, looks = ({name: finite(table) for name, table in _tables(inputs, kind).items()}
                       for kind in ("metrics", "trajectory"))
     return {"scales": np.unique(looks["relu"]["scale"]),
-            "stability": max(float(table["stability"].max()) for table in looks.values()),
+            "stability": {name: greatest_rows(table, "stability") for name, table in looks.items()},
             **{column: {name: final_rows(table, column) for name, table in looks.items()}
                for column in ("movement", "drift", "flipped", "test_error")},
             "deviation": {name: greatest_rows(table, "deviation") for name, table in metrics.items()}}
