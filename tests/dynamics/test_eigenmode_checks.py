@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from descent.claims import verdict
 from descent.dynamics import eigenmode_checks as checks
 from descent.dynamics.eigenmodes import initial_weights, permuted_errors
 from descent.dynamics.kernel_dynamics import KernelDynamics
@@ -21,11 +22,14 @@ def test_linearized_descent_decays_with_twice_the_exponent():
 
 
 def test_distances_are_held_against_the_sum_of_defects_from_the_second_step_on():
-    table = {"step": np.arange(4), "deviation_zero": np.array([0, 1, 1.5, 2]), "defect_sum": np.array([0, 1, 2, 3.0])}
+    table = {"step": np.arange(4), "deviation_zero": np.array([0, 1, 1.5, 2]), "defect_sum": np.array([0, 1, 2, 3.0]),
+             "stability": np.full(4, 0.8)}
     outcome = checks.defects_add_up(table, "deviation_zero")
     assert outcome.holds
     assert (outcome.observed, outcome.cases) == (0.75, 2)
     assert not checks.defects_add_up({**table, "deviation_zero": np.array([0, 1, 1.5, 3.1])}, "deviation_zero").holds
+    unstable = {**table, "stability": np.full(4, 2.1)}
+    assert verdict(checks.defects_add_up(unstable, "deviation_zero")) == "hypothesis fails"
 
 
 def test_labels_along_the_top_modes_are_aligned_and_shuffled_ones_are_not():

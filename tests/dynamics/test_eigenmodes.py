@@ -55,6 +55,7 @@ def test_prediction_is_exact_in_a_fixed_kernel():
     assert columns["deviation_infinity"][5] > 0.01
     assert columns["labels_only"][0] == pytest.approx(y @ y)
     assert columns["defect_sum"].max() == 0
+    assert columns["stability"][0] == pytest.approx(ETA * DYNAMICS.eigenvalues[-1])
 
 
 def test_defects_are_what_a_step_misses_the_kernel_by():

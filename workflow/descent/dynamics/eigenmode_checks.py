@@ -41,7 +41,8 @@ def defects_add_up(table: Table, column: str) -> Outcome:
     """
     later = table["step"] >= 2
     ratios = table[column][later] / table["defect_sum"][later]
-    return Outcome(float(ratios.max()), 1.0, len(ratios), bool(np.all(ratios <= 1)))
+    stable = {r"$\eta\lambda_{\max}(H(0)) \le 2$": bool(np.all(table["stability"] <= 2))}
+    return Outcome(float(ratios.max()), 1.0, len(ratios), bool(np.all(ratios <= 1)), hypotheses=stable)
 
 
 def aligned(dynamics: KernelDynamics, targets: np.ndarray, permuted: np.ndarray, flow_time: float) -> Outcome:

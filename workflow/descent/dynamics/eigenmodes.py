@@ -73,8 +73,8 @@ def prediction_columns(limit: KernelDynamics, start: KernelDynamics, targets: np
 
     squared_error ‖r(k)‖²; predicted Σ_i (1 − η λ_i)^{2k} (v_iᵀ r_0)² by the modes of H∞ (infinity), of H(0) (zero), and
     of H(0) with y in place of r_0 (labels_only: Arora et al. 2019, whose start is small); deviation_infinity and
-    deviation_zero ‖r(k) − (I − η H)^k r_0‖ / ‖r_0‖; defect_sum Σ_{s<k} ‖d(s)‖ / ‖r_0‖. `limit` and `start` are the
-    dynamics of H∞ and H(0) for targets 0.
+    deviation_zero ‖r(k) − (I − η H)^k r_0‖ / ‖r_0‖; defect_sum Σ_{s<k} ‖d(s)‖ / ‖r_0‖; stability η λ_max(H(0)).
+    `limit` and `start` are the dynamics of H∞ and H(0) for targets 0.
     """
     steps, residuals, eta = kept["step"], kept["residual"], kept["flow_time"][1] / kept["step"][1]
     first, norm = residuals[0], np.linalg.norm(residuals[0])
@@ -85,7 +85,8 @@ def prediction_columns(limit: KernelDynamics, start: KernelDynamics, targets: np
         missed = residuals - dynamics.residuals(first, factors)
         columns[f"deviation_{name}"] = np.linalg.norm(missed, axis=1) / norm
     columns["labels_only"] = start.squared_errors(targets, start.descent_factors(eta, steps))
-    return {**columns, "defect_sum": np.cumsum(metrics["defect"])[steps] / norm}
+    return {**columns, "defect_sum": np.cumsum(metrics["defect"])[steps] / norm,
+            "stability": np.full(len(steps), eta * start.eigenvalues[-1])}
 
 
 def time_to_fraction(times: np.ndarray, squared: np.ndarray, fraction: float) -> float:

@@ -53,12 +53,13 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     permutations = study.table("permutations", {**seed, "count": settings.permutations,
                                                 "flow_time": settings.alignment_time}, {"data": data}, seconds=4)
     kept = {name: path for name, path in tables.items() if name.startswith("trajectory_gaussian")}
-    study.figure("squared_error", {"widths": [settings.widths[0], settings.widths[-1]]}, {"prediction": prediction})
+    study.figure("mode_error", {"widths": [settings.widths[0], settings.widths[-1]]}, {"prediction": prediction})
     study.figure("mode_decay", {"group": settings.group},
                  {"data": data, "widest": kept[f"trajectory_gaussian_{settings.widths[-1]}"]})
-    study.figure("alignment", {**seed, **common, "flow_time": settings.alignment_time},
+    study.figure("label_alignment", {**seed, **common, "flow_time": settings.alignment_time},
                  {"data": data, "permutations": permutations})
-    study.figure("width", {"widths": settings.widths, "fraction": settings.error_fraction}, {"prediction": prediction})
+    study.figure("mode_width", {"widths": settings.widths, "fraction": settings.error_fraction},
+                 {"prediction": prediction})
     read = {"data": data, "prediction": prediction, "permutations": permutations, **kept}
     shared = {**seed, **settings.model_dump()}
     study.claims(shared, read, seconds=4, memory_mb=500)
@@ -159,7 +160,7 @@ def _drawn_targets(settings: dict[str, Any], digits, labels: str) -> list:
     return [targets(labels, digits, settings["master_seed"], r) for r in range(settings["replicates"])]
 
 
-def figure_squared_error(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+def figure_mode_error(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """Measured and predicted squared error, true and random labels, at the least and the greatest width."""
     from descent.dynamics.eigenmode_figures import draw_squared_error
 
@@ -176,7 +177,7 @@ def figure_mode_decay(settings: dict[str, Any], inputs: dict[str, Path], outputs
     save_figure(figure, outputs, settings["preview"])
 
 
-def figure_alignment(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+def figure_label_alignment(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """Eigenvalues, where true and random labels lie among the modes, and the permutation test."""
     from descent.dynamics.eigenmode_figures import draw_alignment
 
@@ -187,7 +188,7 @@ def figure_alignment(settings: dict[str, Any], inputs: dict[str, Path], outputs:
     save_figure(figure, outputs, settings["preview"])
 
 
-def figure_width(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+def figure_mode_width(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """How far the prediction is off, against the width; predicted and measured times."""
     from descent.dynamics.eigenmode_figures import draw_width
 
@@ -220,7 +221,7 @@ def _exact_claims(settings: dict[str, Any], data: Mapping[str, Any], prediction:
         check("tau.4.modes.defects", "theorem", r"For the network itself $\|r(k) - (I - \eta H(0))^k r(0)\|$ stays "
               "below the sum of its steps' defects", checks.defects_add_up,
               {"table": prediction, "column": "deviation_zero"}, {"column": "deviation_infinity"},
-              r"$H^\infty$ in place of $H(0)$ in the prediction", form="our own", figure="width"),
+              r"$H^\infty$ in place of $H(0)$ in the prediction", form="our own", figure="mode_width"),
     ]
 
 
@@ -245,13 +246,13 @@ def _wide_claims(settings: dict[str, Any], inputs: Mapping[str, Path], data: Map
         check("tau.4.modes.times", "asymptotic", "The flow time in which the squared error falls to "
               f"{100 * fraction:.3g}% of its first value is nearer to the predicted one the wider the network",
               falling_trend, missed, missed_labels, r"$y$ in place of the network's own $y - u(0)$ in the prediction",
-              form="our own", figure="width"),
+              form="our own", figure="mode_width"),
         check("tau.4.modes.width", "asymptotic", r"The distance of the residual from the prediction by $H^\infty$ "
               "falls as the width grows", falling_trend, {"samples": deviations}, {"rotation": 1},
               "each initialization's widths turned by one more place than the one before", form="our own",
-              figure="width"),
+              figure="mode_width"),
         report_only("tau.4.modes.rate", "Log-log slope of that distance against the width (first order in "
-                    r"$m^{-1/2}$ would be $-\frac12$)", float(slopes.mean()), deviations.size, figure="width"),
+                    r"$m^{-1/2}$ would be $-\frac12$)", float(slopes.mean()), deviations.size, figure="mode_width"),
     ]
 
 
@@ -276,12 +277,12 @@ def _label_claims(settings: dict[str, Any], inputs: Mapping[str, Path], data: Ma
         check("tau.4.modes.aligned", "empirical", "The kernel dynamics predict a smaller squared error at "
               f"$t = {settings['alignment_time']:.3g}$ for the true labels than for labels in random order",
               checks.aligned, test, {"targets": random}, "one random order in place of the true labels",
-              form="our own", figure="alignment"),
+              form="our own", figure="label_alignment"),
         check("tau.4.modes.faster", "empirical", "The trained network reaches "
               f"{100 * settings['error_fraction']:.3g}% of its first squared error sooner with true labels than with "
               "the same labels in random order", positive_mean,
               {"samples": _delays(settings, prediction, "true")}, {"samples": _delays(settings, prediction, "signs")},
-              "random signs in place of the true labels", form="our own", figure="squared_error"),
+              "random signs in place of the true labels", form="our own", figure="mode_error"),
     ]
 
 

@@ -78,9 +78,9 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     tables = {f"{kind}_{name}": path for name, found in paths.items() for kind, path in found.items()}
     plane = study.table("plane", {"master_seed": study.master_seed, "teacher_units": settings.teacher_units,
                                   "flow_time": settings.flow_time, **settings.plane.model_dump()}, {}, seconds=2)
-    study.figure("scaling", {"lazy": settings.lazy, "lazy_relu": settings.lazy_relu}, tables)
-    study.figure("curves", {}, {"metrics": tables["metrics_relu"], "looks": tables["trajectory_relu"]})
-    study.figure("plane", {}, {"plane": plane})
+    study.figure("scale_powers", {"lazy": settings.lazy, "lazy_relu": settings.lazy_relu}, tables)
+    study.figure("scale_curves", {}, {"metrics": tables["metrics_relu"], "looks": tables["trajectory_relu"]})
+    study.figure("weights_in_the_plane", {}, {"plane": plane})
     shared = {"master_seed": study.master_seed, **settings.model_dump(exclude={"plane"})}
     study.claims(shared, tables, seconds=3)
     study.values(shared, {**tables, "plane": plane})
@@ -149,7 +149,7 @@ def table_plane(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict
     write_table(outputs["table"], columns, settings={"directions": directions.tolist(), "signs": signs.tolist()})
 
 
-def figure_scaling(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+def figure_scale_powers(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """Weight movement, kernel drift and distance from the tangent model against the scale, with fitted slopes."""
     from descent.dynamics.lazy_figures import draw_scaling
 
@@ -158,14 +158,14 @@ def figure_scaling(settings: dict[str, Any], inputs: dict[str, Path], outputs: d
     save_figure(figure, outputs, settings["preview"])
 
 
-def figure_curves(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+def figure_scale_curves(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """Training curves at several scales and the test error against the scale, beside the tangent model."""
     from descent.dynamics.lazy_figures import draw_curves
 
     save_figure(draw_curves(read_table(inputs["metrics"]), read_table(inputs["looks"])), outputs, settings["preview"])
 
 
-def figure_plane(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+def figure_weights_in_the_plane(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """Hidden weights in the plane before and after training."""
     from descent.dynamics.lazy_figures import draw_plane
 
@@ -233,7 +233,7 @@ def _smooth_claims(settings: dict[str, Any], found: Mapping[str, Any]) -> list:
     return [check(f"tau.4.lazy.{name}", "asymptotic", statement, slopes_within,
                   {**_fitted(found, settings["lazy"], runs), "runs": [found[column][run] for run in runs],
                    "expected": power, "margin": settings["slope_margin"]},
-                  {"expected": wrong}, f"${text}$ in its place", form="our own", figure="scaling")
+                  {"expected": wrong}, f"${text}$ in its place", form="our own", figure="scale_powers")
             for name, statement, column, runs, power, (wrong, text) in rows]
 
 
@@ -252,7 +252,7 @@ def _flip_claims(settings: dict[str, Any], found: Mapping[str, Any]) -> list:
     return [check(f"tau.4.lazy.{name}", "asymptotic", statement, moment_slope_agrees,
                   {**_fitted(found, settings["lazy_relu"], ["relu"]), "values": values, "order": order,
                    "expected": power},
-                  {"expected": wrong}, f"${text}$ in its place", form="our own", figure="scaling")
+                  {"expected": wrong}, f"${text}$ in its place", form="our own", figure="scale_powers")
             for name, statement, values, order, power, (wrong, text) in rows]
 
 
@@ -285,10 +285,11 @@ def _error_claims(settings: dict[str, Any], inputs: Mapping[str, Path]) -> list:
     return [
         check("tau.4.lazy.test_error", "empirical", r"ReLU, planted teacher: the test error at the common flow time "
               r"falls as $\alpha$ does", falling_trend, {"samples": chosen}, {"rotation": 1},
-              "each replicate's scales turned by one more place than the one before", form="our own", figure="curves"),
+              "each replicate's scales turned by one more place than the one before", form="our own",
+              figure="scale_curves"),
         report_only("tau.4.lazy.gain", "Test error of the tangent model over that of the network at the smallest "
                     "scale, geometric mean", float((limit / error[:, 0]).prod() ** (1 / len(limit))), len(limit),
-                    figure="curves"),
+                    figure="scale_curves"),
     ]
 
 
