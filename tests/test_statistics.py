@@ -15,6 +15,8 @@ from descent.statistics import (
     falling_trend,
     mean_interval,
     mean_ranks,
+    mean_within,
+    positive_mean,
     power_law,
 )
 
@@ -61,6 +63,28 @@ def test_power_law_is_the_regression_of_the_logarithms(rng):
     reference = linregress(np.log(sizes), np.log(values))
     assert slope == pytest.approx(reference.slope)
     assert half == pytest.approx(t.ppf(0.975, 10) * reference.stderr)
+
+
+def test_mean_within_asks_the_whole_interval(rng):
+    samples = 2 + 0.01 * rng.standard_normal(12)
+    _, low, high = mean_interval(samples, 1 - CLAIM_LEVEL)
+    outcome = mean_within(samples, 2.0, 0.1)
+    assert outcome.holds
+    assert outcome.observed == pytest.approx(max(2 - low, high - 2))
+    assert not mean_within(samples, 1.0, 0.1).holds
+    assert not mean_within(samples[:2], 2.0, 0.1).holds
+    assert mean_within(samples, 2.0, 0.1, 0.05).observed < outcome.observed
+
+
+def test_positive_mean_is_the_one_sided_t_test(rng):
+    from scipy.stats import ttest_1samp
+
+    samples = 1 + 0.3 * rng.standard_normal(12)
+    outcome = positive_mean(samples)
+    assert outcome.observed == pytest.approx(ttest_1samp(samples, 0, alternative="greater").pvalue)
+    assert outcome.holds
+    assert not positive_mean(-samples).holds
+    assert not positive_mean(samples - 1).holds
 
 
 def test_trend_p_value_is_the_share_of_orders():

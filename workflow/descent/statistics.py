@@ -70,6 +70,27 @@ def binomial_agreement(successes, trials, expected) -> Outcome:
     return Outcome(float(reach.max()), 1.0, int(np.sum(trials)), bool(np.all(reach <= 1)), confidence=1 - CLAIM_LEVEL)
 
 
+def mean_within(samples, expected: float, margin: float, error: float = CLAIM_LEVEL) -> Outcome:
+    """Whether Student's interval of level 1 - `error` for the mean of `samples` lies in `expected` +- `margin`.
+
+    Observed: the distance of the interval's farther end from `expected`.
+    """
+    _, low, high = mean_interval(samples, 1 - error)
+    farthest = max(abs(low - expected), abs(high - expected))
+    return Outcome(farthest, margin, len(samples), farthest <= margin, confidence=1 - error)
+
+
+def positive_mean(samples) -> Outcome:
+    """Whether the mean of `samples` is positive: Student's one-sided test, p-value against `CLAIM_LEVEL`."""
+    import numpy as np
+    from scipy.special import stdtr
+
+    samples = np.asarray(samples, float)
+    error = samples.std(ddof=1) / np.sqrt(len(samples))
+    p_value = float(stdtr(len(samples) - 1, -samples.mean() / error))
+    return Outcome(p_value, CLAIM_LEVEL, len(samples), p_value <= CLAIM_LEVEL, confidence=1 - CLAIM_LEVEL)
+
+
 def falling_trend(samples, rotation: int = 0) -> Outcome:
     """Whether `samples` (replicates, treatments) fall from left to right: Page's (1963) trend test, exact p-value.
 
