@@ -155,11 +155,12 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
     where = (f"fails at the widths {', '.join(failing)}" + (f" and not at {', '.join(safe)}" if safe else "")
              + f", {early}" if failing else f"holds at all widths, {', '.join(safe)}")
     gap, pattern_gap = numbers["rate_gap"], numbers["pattern_rate_gap"]
-    kernel = "the kernel of weights that slide along the hyperplanes where patterns change"
-    decides = f"What decides is {kernel}" if gap < pattern_gap and not slid else f"What decides is not only {kernel}"
+    decides = "what decides is" if gap < pattern_gap else "it is not decided by"
+    order = (f", and {f'{slid} failure(s) come' if slid else 'no failure comes'} before it has fallen below "
+             "$\\lambda_0/2$" if failing else "")
     return [
         f"Theorem 3.2's bound along descent {where}.",
-        f"{decides}: in the end its least eigenvalue gives the measured decay rate to {gap:.1%}, that of $H$ to "
-        f"{pattern_gap:.0%}, and " + (f"{slid} failures come" if slid else "no failure comes")
-        + " before it has fallen below $\\lambda_0/2$.",
+        f"How fast training ends: {decides} the kernel of weights that slide along the hyperplanes where patterns "
+        f"change, whose least eigenvalue gives the measured decay rate to {gap:.1%}, that of $H$ to "
+        f"{pattern_gap:.0%}{order}.",
     ]
