@@ -66,12 +66,9 @@ def test_flow_bound_is_judged_while_the_kernel_allows(kernel, level, expected):
     assert verdict(checks.flow_while([(metrics, states)], 0.5, level, kernel)) == expected
 
 
-def test_slope_and_its_sign():
+def test_sign_of_the_slope():
     widths = np.repeat([100.0, 200.0, 400.0, 800.0], 3)
     values = widths**-0.5 * np.exp(np.tile([0.01, -0.01, 0.0], 4))
-    slope, low, high = checks.log_slope(widths, values, 0.95)
-    assert low < -0.5 < high
-    assert slope == pytest.approx(-0.5, abs=0.01)
     assert checks.falls_with_width(widths, values).holds
     assert not checks.falls_with_width(widths.reshape(-1, 3).T.ravel(), values).holds
 
@@ -137,3 +134,13 @@ def test_slopes_and_overview():
     assert (over["eta"], over["common_time"], over["replicates"]) == (ETA, 50.0, 2)
     assert over["rate_gap"] == 0
     assert over["pattern_rate_gap"] > 0.4
+
+
+def test_findings_follow_the_gaps():
+    row = {"width": 1000, "fails": 2, "pattern_surprise": 1, "sliding_surprise": 0}
+    numbers = {"widths": [row], "rate_gap": 0.01, "pattern_rate_gap": 0.5}
+    assert "what decides is the kernel of weights that slide" in summary.findings(numbers)[1]
+    assert "no failure comes before" in summary.findings(numbers)[1]
+    assert "failure" not in summary.findings({**numbers, "widths": [{**row, "fails": 0, "pattern_surprise": 0}]})[1]
+    assert "1 failure(s) come before" in summary.findings({**numbers, "widths": [{**row, "sliding_surprise": 1}]})[1]
+    assert "it is not decided by the kernel" in summary.findings({**numbers, "rate_gap": 0.6})[1]

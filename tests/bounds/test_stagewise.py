@@ -100,6 +100,9 @@ def test_comparison_of_two_runs():
     assert found["last_stage"] == pytest.approx(1.0)
     assert found["needed"] == pytest.approx(0.5, abs=1 / 40)
     assert summary.first_below(full, np.array([6.99, 5.0])).tolist() == [1, 21]
+    # The loss on all samples may be recorded at few steps only.
+    sparse = {**full, "all_loss": np.where(full["step"] % 20 == 0, full["all_loss"], np.nan)}
+    assert summary.first_below(sparse, np.array([6.99, 5.0])).tolist() == [1, 21]
     expected = 7 * np.exp(-0.125) * np.array([1, 2])
     np.testing.assert_allclose(summary.loss_at(full, "flow_time", 1.25), expected)
     never = summary.comparison(run((0.3, 0.3))[0], full)

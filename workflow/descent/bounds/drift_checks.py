@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import stdtrit
 
 from descent.bounds.convergence import held_until, log_flow_bound
 from descent.bounds.convergence_checks import replicates
 from descent.claims import Outcome
-from descent.statistics import CLAIM_LEVEL
+from descent.statistics import CLAIM_LEVEL, power_law
 
 Table = Mapping[str, np.ndarray]
 Run = tuple[Table, Table]
@@ -79,16 +78,9 @@ def flow_while(runs: Sequence[Run], rate: float, level: float, kernel: str) -> O
     return Outcome(ratio, 1.0, len(together), bool(np.all(together <= 0)))
 
 
-def log_slope(widths: np.ndarray, values: np.ndarray, confidence: float) -> tuple[float, float, float]:
-    """Slope of ln `values` against ln `widths` by least squares, and the ends of Student's interval for it."""
-    (slope, _), covariance = np.polyfit(np.log(widths), np.log(values), 1, cov=True)
-    half = float(stdtrit(len(widths) - 2, 0.5 + confidence / 2) * np.sqrt(covariance[0, 0]))
-    return float(slope), float(slope) - half, float(slope) + half
-
-
 def falls_with_width(widths: np.ndarray, values: np.ndarray) -> Outcome:
     """The log-log slope of `values` against the width is below 0: the upper end of its one-sided interval."""
-    high = log_slope(widths, values, 1 - 2 * CLAIM_LEVEL)[2]
+    high = sum(power_law(widths, values, 2 * CLAIM_LEVEL))
     return Outcome(high, 0.0, len(widths), high < 0, confidence=1 - CLAIM_LEVEL)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from descent.bounds.convergence import first_failure
 from descent.bounds.convergence_checks import replicates
-from descent.bounds.drift_checks import Run, flow_excess, log_slope, precision_gap
+from descent.bounds.drift_checks import Run, flow_excess, precision_gap
+from descent.statistics import power_law
 
 Table = Mapping[str, np.ndarray]
 MEASURES = ("drift", "flipped", "movement", "sliding")
@@ -90,8 +91,8 @@ def slopes(runs: Mapping[int, Run], step: int, lambda_0: float, level: float) ->
     numbers = {}
     for name, (at, values) in found.items():
         if np.all(values > 0):
-            for end, value in zip(("", "_low", "_high"), log_slope(at, values, 0.95), strict=True):
-                numbers[f"{name}_slope{end}"] = value
+            slope, half = power_law(at, values, 0.05)
+            numbers |= {f"{name}_slope": slope, f"{name}_slope_low": slope - half, f"{name}_slope_high": slope + half}
     return numbers
 
 
@@ -153,10 +154,13 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
              else "never before $\\lambda_{\\min}(H)$ has fallen below $\\lambda_0/2$")
     where = (f"fails at the widths {', '.join(failing)}" + (f" and not at {', '.join(safe)}" if safe else "")
              + f", {early}" if failing else f"holds at all widths, {', '.join(safe)}")
+    gap, pattern_gap = numbers["rate_gap"], numbers["pattern_rate_gap"]
+    decides = "what decides is" if gap < pattern_gap else "it is not decided by"
+    order = (f", and {f'{slid} failure(s) come' if slid else 'no failure comes'} before it has fallen below "
+             "$\\lambda_0/2$" if failing else "")
     return [
         f"Theorem 3.2's bound along descent {where}.",
-        "What decides is the kernel of weights that slide along the hyperplanes where patterns change: in the end its "
-        f"least eigenvalue gives the measured decay rate to {numbers['rate_gap']:.1%}, that of $H$ to "
-        f"{numbers['pattern_rate_gap']:.0%}" + (
-            "." if slid else ", and no failure comes before it has fallen below $\\lambda_0/2$."),
+        f"How fast training ends: {decides} the kernel of weights that slide along the hyperplanes where patterns "
+        f"change, whose least eigenvalue gives the measured decay rate to {gap:.1%}, that of $H$ to "
+        f"{pattern_gap:.0%}{order}.",
     ]

@@ -32,10 +32,13 @@ def loss_at(metrics: Table, column: str, value: float) -> np.ndarray:
     return np.array([np.exp(np.interp(value, rows[column], np.log(rows["all_loss"]))) for rows in runs])
 
 
-def first_below(metrics: Table, levels: np.ndarray) -> np.ndarray:
-    """The first step of each replicate at which the loss on all samples is at most its level."""
-    return np.array([rows["step"][np.argmax(rows["all_loss"] <= level)]
-                     for rows, level in zip(replicates(metrics), levels, strict=True)])
+def first_below(full: Table, levels: np.ndarray) -> np.ndarray:
+    """The first step of each replicate of full training at which its loss, which has all samples, is at most a level.
+
+    `loss` is there for every step, `all_loss` only for some.
+    """
+    return np.array([rows["step"][np.argmax(rows["loss"] <= level)]
+                     for rows, level in zip(replicates(full), levels, strict=True)])
 
 
 def comparison(stagewise: Table, full: Table) -> dict[str, Any]:

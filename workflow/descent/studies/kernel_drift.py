@@ -65,10 +65,11 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     study.figure("kernels", {"runs": main}, inputs, seconds=2)
     study.figure("widths", {"runs": main, "pairs": pairs, "step": common}, {"data": data, **_inputs(paths, paths)},
                  seconds=2)
-    shared = {"runs": main, "pairs": pairs, "halved": halved, "step": common,
-              **settings.model_dump(include={"level", "residual_tolerance", "rate_tolerance", "precision_tolerance"})}
-    study.claims(shared, {"data": data, **_inputs(paths, paths)}, seconds=2)
-    study.values(shared, {"data": data, **_inputs(paths, paths)}, seconds=2)
+    shared = {"runs": main, "pairs": pairs, "step": common}
+    tolerances = settings.model_dump(include={"residual_tolerance", "rate_tolerance", "precision_tolerance"})
+    study.claims({**shared, **tolerances}, {"data": data, **_inputs(paths, paths)}, seconds=2)
+    study.values({**shared, "halved": halved, "level": settings.level}, {"data": data, **_inputs(paths, paths)},
+                 seconds=2)
 
 
 def _name(run: Run) -> str:
@@ -144,11 +145,9 @@ def _precisions(settings: Mapping[str, Any], inputs: Mapping[str, Path]) -> dict
 
 
 def _least_eigenvalue(inputs: Mapping[str, Path]) -> float:
-    import numpy as np
+    from descent.kernels.neural_tangent_kernel import least_limit_eigenvalue
 
-    from descent.kernels.neural_tangent_kernel import h_infinity
-
-    return float(np.linalg.eigvalsh(h_infinity(read_table(inputs["data"], ["x"])["x"]))[0])
+    return least_limit_eigenvalue(read_table(inputs["data"], ["x"])["x"])
 
 
 def figure_time_axis(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
