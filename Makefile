@@ -1,6 +1,7 @@
 # The two commands are `make report` and `make test`; README.md says what comes out of them.
 
 PYTHON ?= python3
+LOCK ?= envs/run.txt
 CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 
 # A user's own Python settings must reach neither the tools nor the stages.
@@ -20,10 +21,10 @@ help:
 	@echo "make benchmark   measured against PyTorch and JAX: benchmarks/RESULTS.md"
 	@echo "make lock        compile envs/*.txt anew from pyproject.toml"
 	@echo "make clean       remove results and environments; the store .descent stays"
-	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON)"
+	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON) LOCK=$(LOCK) (envs/cuda.txt: with PyTorch, for GPUs)"
 
 environment:
-	@envs/create "$(PYTHON)" .venv envs/run.txt
+	@envs/create "$(PYTHON)" .venv $(LOCK)
 
 report: environment
 	@$(call within,.venv) snakemake report --cores $(CORES)

@@ -2,7 +2,8 @@
 
 Each benchmark is a module of this folder that prints one JSON object a line. Those against peers print `name`,
 `setting`, `ours_s`, `peer`, `peer_s`, `ratio` (CPU seconds of one core, medians of alternating repeats); the
-pipeline's prints `name`, `setting`, `wall_s`, `cpu_s` and, where there is one, `limit_s`.
+pipeline's prints `name`, `setting`, `wall_s`, `cpu_s` and, where there is one, `limit_s`; that of wide networks
+`memory_mib` with its limit, and rows of a GPU. An object with nothing but a `note` is a sentence.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import platform
 import subprocess
 import sys
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 
 from descent.pipeline.versions import cpu
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = ("planted_sgd", "convergence_bound", "pipeline")
+BENCHMARKS = ("planted_sgd", "convergence_bound", "wide", "pipeline")
 PACKAGES = ("numpy", "numba", "scipy", "torch", "jax", "jaxlib", "snakemake")
 
 
@@ -71,12 +73,30 @@ PEERS = {"setting": "setting", "ours_s": "Descent, s", "peer": "peer", "peer_s":
 PIPELINE = {"name": "measured", "setting": "configuration", "wall_s": "wall, s", "cpu_s": "CPU, s",
             "limit_s": "wall at most, s", "note": "note"}
 
+MEMORY = {"name": "measured", "setting": "setting", "memory_mib": "MiB", "memory_limit_mib": "MiB at most"}
+DEVICE = {"device": "device", "width": "m", "networks": "networks", "dtype": "precision", "step_ms": "step, ms",
+          "cpu_step_ms": "on one CPU core, ms", "speedup": "CPU / GPU", "device_mib": "GPU memory, MiB",
+          "cpu_difference": "residual against the CPU's, relative", "deviation": "deviation from kernel dynamics",
+          "kernel_drift": "kernel drift", "movement": "largest movement", "flipped": "flipped patterns"}
+# What tells one kind of row from another, and its table.
+TABLES = {"ratio": PEERS, "memory_mib": MEMORY, "step_ms": DEVICE, "wall_s": PIPELINE}
+
+
+def _kind(row: dict) -> str | None:
+    return next((key for key in TABLES if key in row), None)
+
+
+def _block(kind: str | None, rows: list[dict]) -> list[str]:
+    return [row["note"] for row in rows] if kind is None else table(rows, TABLES[kind])
+
 
 def document(results: dict[str, list[dict]]) -> str:
     """The whole of RESULTS.md: machine, then one table for each benchmark."""
     lines = ["# Benchmarks", "", *INTRODUCTION, "", *machine()]
     for benchmark, rows in results.items():
-        lines += ["", f"## {benchmark}", "", *table(rows, PEERS if "ratio" in rows[0] else PIPELINE)]
+        lines += ["", f"## {benchmark}"]
+        for kind, block in groupby(rows, _kind):
+            lines += ["", *_block(kind, list(block))]
     return "\n".join(lines) + "\n"
 
 

@@ -70,11 +70,13 @@ def test_only_what_a_process_needs_is_kept_of_the_environment(monkeypatch):
     for name in ("PYTHONPATH", "LD_PRELOAD", "OMP_NUM_THREADS", "LC_ALL", "TEXMFHOME"):
         monkeypatch.setenv(name, "odd")
     monkeypatch.setenv("PATH", "/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.delenv("TMPDIR", raising=False)
     found = stage_environment("code")
     assert (found["PATH"], found["PYTHONPATH"], found["OMP_NUM_THREADS"], found["LC_ALL"]) == (
         "/bin", str(ROOT), "1", "C.UTF-8")
     assert {"LD_PRELOAD", "TEXMFHOME", "TMPDIR"} & found.keys() == set()
+    assert found["CUDA_VISIBLE_DEVICES"] == "3"
     assert found["SOURCE_DATE_EPOCH"] == str(EPOCH)
     assert all(Path(found[name]).is_absolute() for name in ("MPLCONFIGDIR", "NUMBA_CACHE_DIR", "PYTHONPATH"))
 

@@ -71,6 +71,11 @@ def test_what_is_fetched_is_what_was_put(store, tmp_path):
     assert read(got) == CONTENTS
 
 
+def test_a_store_knows_what_it_holds(store):
+    assert store.holds(KEY)
+    assert not store.holds("cd" + "0" * 30)
+
+
 def test_what_was_not_put_is_not_there(store, tmp_path):
     got = destinations(tmp_path / "got")
     assert store.fetch("cd" + KEY[2:], got) is None

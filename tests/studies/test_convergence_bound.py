@@ -3,10 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from descent.claims import defects, read_claims
+from descent.pipeline.fingerprint import Fingerprints
+from descent.pipeline.recipes import Identity
+from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table
+from descent.studies import convergence_bound
 from tests.in_process import run_study, smoke_settings
 
 # At smoke size the width is a fifth and the steps are few, so that the printed bounds hold for all of them.
@@ -51,3 +56,48 @@ def test_compared_runs_start_from_the_same_weights(finished):
     kept = [read_table(path) for path in sorted(finished.glob("runs/network=theorem,*/trajectory.parquet"))]
     for table in kept[1:]:
         assert (table["hidden"][table["step"] == 0] == kept[0]["hidden"][kept[0]["step"] == 0]).all()
+
+
+def trained_on(monkeypatch, device: str) -> dict[str, tuple]:
+    """Settings, entry and key of every training stage, by output, where the setting resolves to `device`."""
+    monkeypatch.setattr(convergence_bound, "resolve", lambda setting: device)
+    plan = StudyPlan("convergence_bound", 1, False, {"mnist1d": "results/data/mnist1d.parquet"})
+    fingerprints = Fingerprints()
+    convergence_bound.plan(plan, smoke_settings().studies.convergence_bound)
+    return {stage.outputs["metrics"]: (stage.settings, stage.entry.partition(":")[2],
+                                       Identity(stage, fingerprints).digest({}, stage.replicates))
+            for stage in plan.stages if stage.rule == "train"}
+
+
+def test_the_device_is_part_of_settings_and_key(monkeypatch):
+    on_cpu, on_gpu = trained_on(monkeypatch, "cpu"), trained_on(monkeypatch, "cuda")
+    assert on_cpu.keys() == on_gpu.keys()
+    for path, (settings, entry, key) in on_cpu.items():
+        assert (settings["device"], entry) == ("cpu", "train")
+        assert on_gpu[path][:2] == ({**settings, "device": "cuda"}, "train_on_device")
+        assert on_gpu[path][2] != key
+
+
+def test_the_code_of_training_on_the_cpu_has_no_torch():
+    closures = [Fingerprints().closure(f"descent.studies.convergence_bound:{entry}")
+                for entry in ("train", "train_on_device")]
+    assert ["torch" in closure.packages for closure in closures] == [False, True]
+    assert [any("device_descent" in part for part in closure.parts) for closure in closures] == [False, True]
+
+
+@pytest.mark.parametrize("run", [
+    {"network": "theorem", "labels": "one_hot", "batch": "full", "stable": 0.5},
+    {"network": "theorem", "labels": "digit", "batch": 20, "stable": 0.5},
+    {"network": "literal", "labels": "digit", "batch": "full", "lr": 1e-5},
+])
+def test_training_on_a_device_gives_what_the_cpu_gives(finished, tmp_path, run):
+    """The CPU stands in for the GPU; the same losses and weights within 1e-9 after 40 steps."""
+    settings = {**run, "width": 40, "steps": 40, "record_every": 1, "kept_steps": 4, "master_seed": 1, "device": "cpu"}
+    data, tables = {"data": finished.parent / "data" / "mnist1d.parquet"}, []
+    for train in (convergence_bound.train, convergence_bound.train_on_device):
+        outputs = {name: tmp_path / name for name in ("metrics", "trajectory")}
+        train(settings, data, outputs, 0)
+        tables.append({**read_table(outputs["trajectory"]), **read_table(outputs["metrics"])})
+    assert tables[0].keys() == tables[1].keys()
+    for name, values in tables[0].items():
+        np.testing.assert_allclose(tables[1][name], values, rtol=1e-9, atol=1e-9)

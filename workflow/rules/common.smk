@@ -31,6 +31,10 @@ def session():
     # First called when Snakemake has created its graph and begins to fill it with jobs, so that
     # the targets are known. Snakemake sees neither code nor contents: what is stale is forced to run.
     found = Session(PLAN, workflow.dag_settings.targets or {"report"})
+    refusal = found.refusal() if workflow.local_exec and not workflow.dryrun else None
+    if refusal:
+        print(refusal, file=sys.stderr)
+        sys.exit(1)
     workflow.dag.forcefiles.update(found.stale)
     for line in found.announcement(workflow.resource_settings.cores or 1, workflow.dryrun):
         print(line, file=sys.stderr)

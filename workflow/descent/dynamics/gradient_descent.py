@@ -21,6 +21,16 @@ _inlined = numba.njit(fastmath=_FASTMATH, inline="always")
 
 
 @_inlined
+def _down(M, i, j):
+    return M[i, j], M[i + 1, j], M[i + 2, j], M[i + 3, j]
+
+
+@_inlined
+def _across(M, i, j):
+    return M[i, j], M[i, j + 1], M[i, j + 2], M[i, j + 3]
+
+
+@_inlined
 def _masked_residual(s, active, A, R, g, n, outputs, zero):
     for q in range(4):
         for i in range(n):
@@ -36,8 +46,8 @@ def _update_hidden(W, s, XT, eta, g, d, n, zero):
         # Sixteen sums in registers: eight loads feed sixteen multiply-adds.
         b00 = b01 = b02 = b03 = b10 = b11 = b12 = b13 = b20 = b21 = b22 = b23 = b30 = b31 = b32 = b33 = zero
         for i in range(n):
-            s0, s1, s2, s3 = s[0, i], s[1, i], s[2, i], s[3, i]
-            x0, x1, x2, x3 = XT[j, i], XT[j + 1, i], XT[j + 2, i], XT[j + 3, i]
+            s0, s1, s2, s3 = _down(s, 0, i)
+            x0, x1, x2, x3 = _down(XT, j, i)
             b00, b01, b02, b03 = b00 + s0 * x0, b01 + s0 * x1, b02 + s0 * x2, b03 + s0 * x3
             b10, b11, b12, b13 = b10 + s1 * x0, b11 + s1 * x1, b12 + s1 * x2, b13 + s1 * x3
             b20, b21, b22, b23 = b20 + s2 * x0, b21 + s2 * x1, b22 + s2 * x2, b23 + s2 * x3
@@ -49,37 +59,48 @@ def _update_hidden(W, s, XT, eta, g, d, n, zero):
 
 
 @_inlined
-def _pre_activations(P, W, XT, g, d, n, zero):
+def _pre_activations(P, W, XT, g, d, n, at, zero):
     for i in range(n):
-        P[0, i] = P[1, i] = P[2, i] = P[3, i] = zero
+        P[at, i] = P[at + 1, i] = P[at + 2, i] = P[at + 3, i] = zero
     for j in range(0, d, 4):
-        w00, w01, w02, w03 = W[g, j], W[g, j + 1], W[g, j + 2], W[g, j + 3]
-        w10, w11, w12, w13 = W[g + 1, j], W[g + 1, j + 1], W[g + 1, j + 2], W[g + 1, j + 3]
-        w20, w21, w22, w23 = W[g + 2, j], W[g + 2, j + 1], W[g + 2, j + 2], W[g + 2, j + 3]
-        w30, w31, w32, w33 = W[g + 3, j], W[g + 3, j + 1], W[g + 3, j + 2], W[g + 3, j + 3]
+        w00, w01, w02, w03 = _across(W, g, j)
+        w10, w11, w12, w13 = _across(W, g + 1, j)
+        w20, w21, w22, w23 = _across(W, g + 2, j)
+        w30, w31, w32, w33 = _across(W, g + 3, j)
         for i in range(n):
-            x0, x1, x2, x3 = XT[j, i], XT[j + 1, i], XT[j + 2, i], XT[j + 3, i]
-            P[0, i] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
-            P[1, i] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
-            P[2, i] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
-            P[3, i] += w30 * x0 + w31 * x1 + w32 * x2 + w33 * x3
+            x0, x1, x2, x3 = _down(XT, j, i)
+            P[at, i] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
+            P[at + 1, i] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
+            P[at + 2, i] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
+            P[at + 3, i] += w30 * x0 + w31 * x1 + w32 * x2 + w33 * x3
 
 
 @_inlined
-def _update_outputs(A, P, R, eta, g, n, outputs, zero):
+def _update_outputs(A, change, old, P, R, eta, g, n, outputs, zero):
     for q in range(4):
+        for i in range(n):
+            old[q, i] = max(P[g + q, i], zero)
         for c in range(outputs):
             total = zero
             for i in range(n):
-                total += R[c, i] * max(P[q, i], zero)
-            A[g + q, c] -= eta * total
+                total += R[c, i] * old[q, i]
+            change[q, c] = -eta * total
+            A[g + q, c] += change[q, c]
 
 
 @_inlined
-def _rectify(s, crossed, active, P, g, n, zero):
+def _subtract(old, s, crossed, n):
+    # 1{old pattern} (p' - p), the change of the activation where no pattern flips.
     for q in range(4):
         for i in range(n):
-            p = P[q, i]
+            old[q, i] = s[q, i] - crossed[q, i] - old[q, i]
+
+
+@_inlined
+def _rectify(s, crossed, active, P, g, n, at, zero):
+    for q in range(4):
+        for i in range(n):
+            p = P[at + q, i]
             now = p >= zero
             s[q, i] = p if now else zero
             # relu(p) less the old pattern times p is |p| where the pattern has changed, and 0 elsewhere.
@@ -90,9 +111,10 @@ def _rectify(s, crossed, active, P, g, n, zero):
 @_inlined
 def _add_weighted(U, A, s, g, n, outputs):
     for c in range(outputs):
-        a0, a1, a2, a3 = A[g, c], A[g + 1, c], A[g + 2, c], A[g + 3, c]
+        a0, a1, a2, a3 = _down(A, g, c)
         for i in range(n):
-            U[c, i] += a0 * s[0, i] + a1 * s[1, i] + a2 * s[2, i] + a3 * s[3, i]
+            s0, s1, s2, s3 = _down(s, 0, i)
+            U[c, i] += a0 * s0 + a1 * s1 + a2 * s2 + a3 * s3
 
 
 @cache
@@ -102,20 +124,25 @@ def _fused_step(d: int, n: int, outputs: int, train_outputs: bool, dtype: type):
 
     # The arguments are constants of the compiled code: known only at run time, they make it a fifth slower.
     @numba.njit(fastmath=_FASTMATH, cache=True)
-    def step(W, A, active, XT, XT_next, R, U, E, P, s, crossed, eta, same_samples):
+    def step(W, A, active, XT, XT_next, R, U, E, P, s, crossed, old, change, eta, same_samples):
         U[:] = 0.0
         E[:] = 0.0
         for g in range(0, W.shape[0], 4):
+            # The pre-activations of all units are kept from step to step only where the output layer's gradient
+            # needs them: those of one group stay in the first cache.
+            at = g if train_outputs else 0
             _masked_residual(s, active, A, R, g, n, outputs, zero)
             if train_outputs:
-                _pre_activations(P, W, XT, g, d, n, zero)
-                _update_outputs(A, P, R, eta, g, n, outputs, zero)
+                _update_outputs(A, change, old, P, R, eta, g, n, outputs, zero)
             _update_hidden(W, s, XT, eta, g, d, n, zero)
-            _pre_activations(P, W, XT_next, g, d, n, zero)
-            _rectify(s, crossed, active, P, g, n, zero)
+            _pre_activations(P, W, XT_next, g, d, n, at, zero)
+            _rectify(s, crossed, active, P, g, n, at, zero)
             _add_weighted(U, A, s, g, n, outputs)
             if same_samples:
                 _add_weighted(E, A, crossed, g, n, outputs)
+                if train_outputs:
+                    _subtract(old, s, crossed, n)
+                    _add_weighted(E, change, old, 0, n, outputs)
 
     return step
 
@@ -142,7 +169,8 @@ class GradientDescent:
     own gradient with the same step, both gradients at the same point. The factor n/B makes η the flow time of one
     step for every batch size. `dtype` is the precision, np.float64 or np.float32 (twice as fast; the sum over units
     that makes the outputs is in float64 all the same: there the terms cancel most). Memory is that of the weights
-    and one byte a pattern. Raises ValueError when m is not a multiple of 4, B does not divide n, or on other dtypes.
+    and one byte a pattern, with `train_outputs` also that of the pre-activations. Raises ValueError when m is not a
+    multiple of 4, B does not divide n, or on other dtypes.
     """
 
     def __init__(self, hidden, outputs, inputs, targets, eta, scale, batch_size=None, train_outputs=False,
@@ -162,7 +190,8 @@ class GradientDescent:
         self._W, self._A = _padded(hidden, len(hidden), d, dtype), np.array(outputs, dtype)
         self._active, self._R = _aligned(len(hidden), columns, np.bool_), _aligned(c, columns, dtype)
         self._U, self._E = (_aligned(c, columns, np.float64) for _ in range(2))
-        self._scratch = [_aligned(UNITS, columns, dtype) for _ in range(3)]
+        self._P = _aligned(len(hidden) if train_outputs else UNITS, columns, dtype)
+        self._scratch = [*(_aligned(UNITS, columns, dtype) for _ in range(3)), _aligned(UNITS, c, dtype)]
         self._eta = dtype(eta * scale * self.n / size)
         self._advance = _fused_step(d, columns, c, train_outputs, dtype)
         self.steps = 0
@@ -172,6 +201,8 @@ class GradientDescent:
         weighted = self._scale * self._A.T
         for units in unit_blocks(len(self._W)):
             pre_activations = self._W[units] @ self._XT[0]
+            if len(self._P) == len(self._W):
+                self._P[units] = pre_activations
             np.greater_equal(pre_activations, 0.0, out=self._active[units])
             self._U += weighted[:, units] @ np.maximum(pre_activations, 0.0, out=pre_activations)
         np.subtract(self._U, self._YT[0], out=self._R)
@@ -180,7 +211,7 @@ class GradientDescent:
         """One step on the current batch; the residual is then that of the next batch."""
         now, following = self.steps % len(self._XT), (self.steps + 1) % len(self._XT)
         self._advance(self._W, self._A, self._active, self._XT[now], self._XT[following], self._R, self._U, self._E,
-                      *self._scratch, self._eta, now == following)
+                      self._P, *self._scratch, self._eta, now == following)
         self._U *= self._scale
         np.subtract(self._U, self._YT[following], out=self._R)
         self.steps += 1
@@ -218,9 +249,11 @@ class GradientDescent:
         return 0.5 * float(np.sum(residual**2))
 
     def remainder(self) -> float:
-        """‖e(k)‖ of the last step, e(k) = u(k+1) − u(k) + η H(k) (u(k) − y): descent on all samples, A fixed.
+        """‖e(k)‖ of the last step, e(k) = u(k+1) − u(k) + η K(k) (u(k) − y), on all samples; scalar outputs.
 
-        As u(k) − η H(k) (u(k) − y) is the output with new weights and old patterns, only flipped patterns contribute:
-        e_i(k) = scale · Σ_r a_r |w_r(k+1)ᵀx_i| 1{pattern of (r, i) changed} (scalar outputs; Du et al., section 4).
+        K = H with A fixed. As u(k) − η H(k) (u(k) − y) is the output with new weights and old patterns, only flipped
+        patterns contribute: e_i(k) = scale · Σ_r a_r |w_r(k+1)ᵀx_i| 1{pattern of (r, i) changed} (Du et al., sec. 4).
+        With `train_outputs` K = H + G, a_r is the new one, and e_i(k) has also the product of both layers' changes,
+        scale · Σ_r (a_r(k+1) − a_r(k)) 1{w_r(k)ᵀx_i ≥ 0} (w_r(k+1) − w_r(k))ᵀx_i.
         """
         return self._scale * float(np.linalg.norm(self._E))

@@ -10,6 +10,8 @@ from descent.pipeline.versions import cpu
 
 # One fixed date for everything that insists on one (2026-01-01T00:00:00Z).
 EPOCH = 1767225600
+# The last says which of several GPUs a cluster has given to the job.
+_KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 _THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "NUMBA", "VECLIB_MAXIMUM")
 
 
@@ -19,7 +21,7 @@ def stage_environment(code: str) -> dict[str, str]:
     `code` is the stage's code digest: numba does not notice changes in the modules that a cached kernel
     calls, so compiled kernels are kept for each digest and CPU type.
     """
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     caches = Path(".descent").absolute()
     return {
         **kept,

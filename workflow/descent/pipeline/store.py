@@ -25,6 +25,9 @@ class Store(Protocol):
     def fetch(self, key: str, destinations: Mapping[str, Path]) -> dict[str, Any] | None:
         """Copy an entry's files to `destinations` and return its record; None when missing or damaged."""
 
+    def holds(self, key: str) -> bool:
+        """Whether there is an entry, whole or damaged."""
+
     def put(self, key: str, files: Mapping[str, Path], record: Mapping[str, Any]) -> None:
         """Add an entry; one that is there already stays."""
 
@@ -82,6 +85,10 @@ class FolderStore:
         with contextlib.suppress(OSError):
             os.utime(entry / "record.json")
         return record
+
+    def holds(self, key: str) -> bool:
+        """Whether there is an entry, whole or damaged."""
+        return self._entry(key).exists()
 
     def _whole(self, entry: Path, destinations: Mapping[str, Path]) -> dict[str, Any] | None:
         try:
@@ -193,6 +200,12 @@ class RemoteStore:
                 return record
         _removed(destinations)
         return None
+
+    def holds(self, key: str) -> bool:
+        """Whether there is an entry, whole or damaged; False when out of reach."""
+        with contextlib.suppress(Exception):
+            return self.files.exists(f"{self._entry(key)}/record.json")
+        return False
 
     def put(self, key: str, files: Mapping[str, Path], record: Mapping[str, Any]) -> None:
         """Add an entry, or replace a damaged one; raises OSError when the store cannot be written."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from math import exp, log10
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from descent.bounds.convergence_runs import LIMIT, compared, cost, covered, runs_of
 from descent.claims import write_claims
 from descent.figures import save_figure
+from descent.pipeline.device import DeviceSetting, resolve
 from descent.pipeline.randomness import generator
 from descent.pipeline.settings import Block
 from descent.pipeline.study import StudyPlan
@@ -43,6 +46,7 @@ class Settings(Block):
     kept_steps: int = Field(..., ge=4, le=200, description="Steps whose weights are kept, even in the logarithm")
     limit_horizon: float = Field(
         ..., gt=0, le=1, description="Part of the flow time run again with half and a quarter of the large step")
+    device: DeviceSetting = Field(..., description="What trains; auto: an NVIDIA GPU where PyTorch can use one")
     failure_probability: float = Field(..., gt=0, lt=1, description="The theorem's delta (du.6)")
     gram: Gram = Field(..., description="Gram matrices at initialization (du.5)")
 
@@ -61,7 +65,7 @@ WRONG_RATE = r"$\lambda_{\max}(H^\infty)$ in place of $\lambda_0$"
 def plan(study: StudyPlan, settings: Settings) -> None:
     """Declare all runs of du.6 with their analyses, the Gram matrices of du.5, and what is read from them."""
     data = study.data("mnist1d")
-    runs = {name: _plan_run(study, settings, name, run, data) for name, run in _runs(settings).items()}
+    runs = {name: _plan_run(study, settings, name, run, data) for name, run in runs_of(settings).items()}
     gram = {"master_seed": study.master_seed, "width": settings.width, **settings.gram.model_dump()}
     tables = {"data": data, "gram": study.table("gram", gram, {"data": data}, seconds=8, memory_mb=700),
               "spectra": study.table("spectra", gram, {"data": data}, seconds=1)}
@@ -69,48 +73,25 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     study.figure("gram_spectrum", {"width": settings.width}, tables)
     study.figure("loss_and_bounds", {}, _paths(runs, ("bound",), ("digit_full_lr", "digit_full_stable")))
     study.figure("hypothesis", {"delta": settings.failure_probability},
-                 {"data": data, **_paths(runs, ("spectrum",), _covered(settings))})
+                 {"data": data, **_paths(runs, ("spectrum",), covered(settings.labels))})
     study.figure("flow_limit", {}, _paths(runs, ("bound",), LIMIT))
-    study.figure("labels_and_batches", {"labels": settings.labels}, _paths(runs, ("metrics",), _compared(runs)))
+    study.figure("labels_and_batches", {"labels": settings.labels}, _paths(runs, ("metrics",), compared(runs)))
     evidence = {**tables, **_paths(runs, ("metrics", "spectrum", "bound"), runs)}
     shared = {**gram, "labels": settings.labels, "delta": settings.failure_probability}
     study.claims({**shared, "replicates": settings.replicates}, evidence, seconds=4, memory_mb=800)
-    study.values({**shared, "runs": list(runs)}, evidence, seconds=2)
-
-
-LIMIT = ("digit_full_stable", "digit_full_half", "digit_full_quarter")
-
-
-def _covered(settings: Settings) -> list[str]:
-    # The theorem is about scalar outputs, fixed signs and all samples in each step.
-    return [f"{labels}_full_{step}" for labels in settings.labels if labels != "one_hot" for step in ("lr", "stable")]
-
-
-def _compared(runs: Mapping[str, Any]) -> list[str]:
-    return [name for name in runs if name not in LIMIT[1:]]
-
-
-def _runs(settings: Settings) -> dict[str, dict[str, Any]]:
-    rules = {"lr": {"lr": settings.learning_rate}, "stable": {"stable": settings.stable_fraction}}
-    batches = {"full": {"batch": "full"}, "mini": {"batch": settings.batch_size}}
-    runs = {f"{labels}_{batch}_{rule}": {"network": "theorem", "labels": labels, **batches[batch], **rules[rule]}
-            for labels in settings.labels for batch in batches for rule in rules}
-    for name, parts in (("half", 2), ("quarter", 4)):
-        runs[f"digit_full_{name}"] = {"network": "theorem", "labels": "digit", "batch": "full",
-                                      "stable": settings.stable_fraction / parts}
-    for batch, rule in (("full", "stable"), ("mini", "stable"), ("full", "lr")):
-        runs[f"literal_{batch}_{rule}"] = {"network": "literal", "labels": "digit", **batches[batch], **rules[rule]}
-    return runs
+    study.values({**shared, "runs": list(runs), "device": resolve(settings.device)}, evidence, seconds=2)
 
 
 def _plan_run(study: StudyPlan, settings: Settings, name: str, run: dict[str, Any], data: str) -> dict[str, str]:
     parts = {"half": 2, "quarter": 4}.get(name.split("_")[-1])
     steps = round(settings.steps * settings.limit_horizon) * parts if parts else settings.steps
     full, theorem = run["batch"] == "full", run["network"] == "theorem"
+    device = resolve(settings.device)
     # The halved steps are recorded at the flow times of the large one.
     more = {"steps": steps, "record_every": parts or (1 if full else settings.record_every), "width": settings.width,
-            "kept_steps": settings.kept_steps if theorem else 3, "master_seed": study.master_seed}
-    paths = study.train(run, {**run, **more}, {"data": data}, range(settings.replicates), **_cost(settings, run, more))
+            "kept_steps": settings.kept_steps if theorem else 3, "master_seed": study.master_seed, "device": device}
+    paths = study.train(run, {**run, **more}, {"data": data}, range(settings.replicates),
+                        "train" if device == "cpu" else "train_on_device", **cost(run, more, settings.replicates))
     if theorem:
         paths["spectrum"] = study.analysis(
             run, "ntk_spectrum", "descent.kernels.tangent_spectrum:ntk_spectrum", {},
@@ -122,24 +103,29 @@ def _plan_run(study: StudyPlan, settings: Settings, name: str, run: dict[str, An
     return paths
 
 
-def _cost(settings: Settings, run: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, float]:
-    # Measured at n = 500, d = 40, m = 1000: milliseconds a step.
-    milliseconds = (0.8 if run["network"] == "theorem" else 1.2) * (1.5 if run["labels"] == "one_hot" else 1)
-    milliseconds = milliseconds if run["batch"] == "full" else 0.22 * milliseconds + 1.3 / more["record_every"]
-    scale = settings.replicates * settings.width / 1000
-    return {"seconds": 0.5 + scale * more["steps"] * milliseconds * 1e-3, "memory_mb": 400,
-            "megabytes": scale * (0.32 * more["kept_steps"] + 24e-6 * more["steps"] / more["record_every"])}
-
-
 def _paths(runs: Mapping[str, Mapping[str, str]], kinds: tuple[str, ...], names) -> dict[str, str]:
     return {f"{kind}_{name}": runs[name][kind] for kind in kinds for name in names if kind in runs[name]}
 
 
 def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path], replicate: int) -> None:
     """One replicate of one run: metrics at the recorded steps, weights at the kept ones."""
+    from descent.dynamics.gradient_descent import GradientDescent
+
+    _train(GradientDescent, settings, inputs, outputs, replicate)
+
+
+def train_on_device(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path],
+                    replicate: int) -> None:
+    """The same on a GPU. An entry of its own: the code that the CPU's runs depend on does not contain PyTorch."""
+    from descent.dynamics.device_descent import DeviceDescent
+
+    _train(partial(DeviceDescent, device=settings["device"]), settings, inputs, outputs, replicate)
+
+
+def _train(descent_class, settings: dict[str, Any], inputs: Mapping[str, Path], outputs: Mapping[str, Path],
+           replicate: int) -> None:
     import numpy as np
 
-    from descent.dynamics.gradient_descent import GradientDescent
     from descent.dynamics.recorded_descent import log_spaced_steps, record
     from descent.networks import theorem_network as network
 
@@ -148,7 +134,7 @@ def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, 
     x, y = data["x"], network.label_targets(settings["labels"], data["digit"])
     eta = (network.mean_error_step(settings["lr"], *y.shape) if "lr" in settings
            else network.stable_step(settings["stable"], kind, x, width))
-    descent = GradientDescent(
+    descent = descent_class(
         network.hidden_weights(seed, replicate, width, x.shape[1]),
         network.output_weights(kind, seed, replicate, width, y.shape[1]), x, y, eta,
         scale=width**-0.5 if kind == "theorem" else 1.0, train_outputs=kind == "literal",
@@ -388,5 +374,6 @@ def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str,
     found["batch_factor"] = summary.batch_factor(metrics["digit_full_stable"], metrics["digit_mini_stable"])
     found["stable_fall_orders"] = log10(found["stable_first_loss"] / found["stable_final_loss"])
     found["halving_first"], found["halving_second"] = summary.halving_changes([bounds[name] for name in LIMIT])
+    found["device"] = settings["device"]
     found["findings"] = summary.findings(found)
     outputs["values"].write_text(json.dumps(found, allow_nan=False, sort_keys=True, indent=1))
