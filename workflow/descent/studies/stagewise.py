@@ -65,12 +65,14 @@ def _paths(runs: Mapping[str, Mapping[str, str]], kind: str, names: Iterable[str
 def _plan_run(study: StudyPlan, settings: Settings, order: str, rule: str, data: str) -> dict[str, str]:
     step = settings.stable_fraction if rule == "stable" else settings.learning_rate
     run = {"order": order, rule: step}
-    # Measured at n = 500, d = 40, m = 1000; a step costs in proportion to the samples.
+    # Measured at n = 500, d = 40, m = 1000; a step costs in proportion to the samples, and each number of them one
+    # compilation.
+    compiled = len(settings.digits) if order == "stagewise" else 1
     share = sum(settings.digits) / (10 * len(settings.digits)) if order == "stagewise" else 1
     steps = settings.replicates * settings.width / 1000 * len(settings.digits) * settings.stage_steps
     more = settings.model_dump(include={"width", "digits", "stage_steps", "record_every", "kept_steps"})
     return study.train(run, {**run, **more, "master_seed": study.master_seed}, {"data": data},
-                       range(settings.replicates), seconds=2 + steps * share * 8.5e-4, memory_mb=400,
+                       range(settings.replicates), seconds=2 + compiled + steps * share * 7.8e-4, memory_mb=400,
                        megabytes=steps * 5e-5)
 
 
