@@ -100,8 +100,8 @@ def _plan_run(study: StudyPlan, settings: Settings, run: Run, common: int, data:
              "master_seed": study.master_seed}
     # Measured at n = 500, d = 40: a step, and an examination with the steps of its window.
     units = settings.replicates * run.width / 1000
-    step = 8e-4 if run.precision == "float64" else 4.3e-4
-    seconds = 2 + units * (run.steps * step + settings.examined_steps * 0.03) + settings.replicates * 0.8
+    step = 7.9e-4 if run.precision == "float64" else 4.3e-4
+    seconds = 2 + units * (run.steps * step + settings.examined_steps * 0.01) + settings.replicates * 0.8
     named = run.model_dump(exclude={"steps"} if run.halvings else {"steps", "halvings"})
     return study.train(named, {**run.model_dump(), **more}, {"data": data}, range(settings.replicates),
                        seconds=seconds, memory_mb=400 + run.width // 20,
