@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import stdtrit
 
 from descent.bounds.convergence import held_until, log_flow_bound
 from descent.bounds.convergence_checks import replicates
 from descent.claims import Outcome
-from descent.statistics import CLAIM_LEVEL
+from descent.statistics import CLAIM_LEVEL, power_law
 
 Table = Mapping[str, np.ndarray]
 Run = tuple[Table, Table]
@@ -81,9 +80,8 @@ def flow_while(runs: Sequence[Run], rate: float, level: float, kernel: str) -> O
 
 def log_slope(widths: np.ndarray, values: np.ndarray, confidence: float) -> tuple[float, float, float]:
     """Slope of ln `values` against ln `widths` by least squares, and the ends of Student's interval for it."""
-    (slope, _), covariance = np.polyfit(np.log(widths), np.log(values), 1, cov=True)
-    half = float(stdtrit(len(widths) - 2, 0.5 + confidence / 2) * np.sqrt(covariance[0, 0]))
-    return float(slope), float(slope) - half, float(slope) + half
+    slope, half = power_law(widths, values, 1 - confidence)
+    return slope, slope - half, slope + half
 
 
 def falls_with_width(widths: np.ndarray, values: np.ndarray) -> Outcome:
