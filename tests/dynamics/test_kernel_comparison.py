@@ -7,6 +7,7 @@ from descent.dynamics import kernel_comparison as comparison
 from descent.dynamics.gradient_descent import GradientDescent
 from descent.dynamics.kernel_dynamics import KernelDynamics
 from descent.kernels.neural_tangent_kernel import h_infinity, h_patterns
+from descent.networks.antisymmetric import initial_weights
 from descent.networks.two_layer import activation_patterns, relu_outputs
 
 RNG = np.random.default_rng(11)
@@ -67,7 +68,7 @@ def test_what_moved_and_flipped_is_counted():
 
 def test_real_descent_step_by_step():
     """Deviations from loops over the definition; the Gram matrices from weights instead of stored patterns."""
-    hidden, outputs = comparison.initial_weights("theorem", 3, 0, M, D)
+    hidden, outputs = initial_weights(False, 3, 0, M, D)
     limit, kernel = h_infinity(X), KernelDynamics(h_infinity(X), Y)
     descent = GradientDescent(hidden, outputs, X, Y[:, None], ETA, M**-0.5)
     columns, _ = comparison.compare(descent, X, kernel, limit, ETA, [5, 30], [0], 4)
@@ -93,17 +94,3 @@ def test_real_descent_step_by_step():
     assert columns["distance"][1] == pytest.approx(np.linalg.norm(first - limit, 2), rel=1e-12)
     assert columns["frobenius"][1] == pytest.approx(M * np.linalg.norm(first - limit) ** 2, rel=1e-12)
     assert columns["start_error"][1] == pytest.approx(np.linalg.norm(start))
-
-
-def test_the_antisymmetric_network_is_zero_and_has_the_gram_matrix_of_half_its_width():
-    hidden, outputs = comparison.initial_weights("antisymmetric", 3, 1, M, D)
-    half, _ = comparison.initial_weights("theorem", 3, 1, M // 2, D)
-    assert hidden.shape == (M, D)
-    assert relu_outputs(hidden, outputs, X) == pytest.approx(0, abs=1e-14)
-    grams = [h_patterns(X, activation_patterns(w, X)) for w in (hidden, half)]
-    np.testing.assert_allclose(*grams, rtol=1e-14)
-
-
-def test_other_starts_are_refused():
-    with pytest.raises(ValueError, match="not one of"):
-        comparison.initial_weights("orthogonal", 3, 0, M, D)

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from descent.claims import Outcome
+from descent.dynamics.width_checks import exponent_within
 from descent.networks.smooth_activation import ACTIVATIONS, Elementwise, SmoothActivation
 from descent.networks.smooth_network import linearization_by_units, network_gradient, network_outputs
-from descent.statistics import CLAIM_LEVEL, power_law
 
 Table = Mapping[str, np.ndarray]
 EPS = float(np.finfo(float).eps)
@@ -257,14 +257,5 @@ def greatest_over_time(table: Table, column: str) -> tuple[np.ndarray, np.ndarra
 
 
 def slopes_within(tables: Sequence[Table], column: str, expected: float, margin: float) -> Outcome:
-    """In every run the interval for the width's exponent of sup_t `column` lies within `expected` ± `margin`.
-
-    Observed: the largest distance of an interval's end from `expected`; the intervals hold together with probability
-    1 − `CLAIM_LEVEL` (Bonferroni).
-    """
-    farthest, cases = 0.0, 0
-    for table in tables:
-        widths, values = greatest_over_time(table, column)
-        slope, half = power_law(widths, values, CLAIM_LEVEL / len(tables))
-        farthest, cases = max(farthest, abs(slope - expected) + half), cases + len(widths)
-    return Outcome(farthest, margin, cases, farthest <= margin, confidence=1 - CLAIM_LEVEL)
+    """`exponent_within`: in every run the interval for the exponent of sup_t `column` lies in `expected` ± `margin`."""
+    return exponent_within([greatest_over_time(table, column) for table in tables], expected, expected, margin)

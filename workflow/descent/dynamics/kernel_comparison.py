@@ -10,8 +10,6 @@ import numpy as np
 from descent.dynamics.kernel_dynamics import KernelDynamics
 from descent.dynamics.recorded_descent import log_spaced_steps
 from descent.kernels.neural_tangent_kernel import h_patterns
-from descent.networks.antisymmetric import doubled
-from descent.networks.theorem_network import hidden_weights, output_weights
 
 
 def unit_rows(inputs: np.ndarray) -> np.ndarray:
@@ -20,20 +18,6 @@ def unit_rows(inputs: np.ndarray) -> np.ndarray:
     if not np.all(lengths > 0):
         raise ValueError("a row of zeros has no direction")
     return inputs / lengths
-
-
-def initial_weights(initialization: str, master_seed: int, replicate: int, width: int,
-                    dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """W (m, d) and A (m, 1): `theorem`, w ~ N(0, I) and a = ±1; `antisymmetric`, m/2 of these and a twin of each.
-
-    A twin has the same w and the opposite a, so that the network is the zero function. Raises ValueError on others.
-    """
-    if initialization not in ("theorem", "antisymmetric"):
-        raise ValueError(f"initialization {initialization!r}: not one of theorem, antisymmetric")
-    drawn = width if initialization == "theorem" else width // 2
-    weights = (hidden_weights(master_seed, replicate, drawn, dimension),
-               output_weights("theorem", master_seed, replicate, drawn, 1))
-    return weights if initialization == "theorem" else doubled(*weights)
 
 
 def spectral_norm(matrix: np.ndarray) -> float:

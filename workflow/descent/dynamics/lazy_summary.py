@@ -11,13 +11,19 @@ from descent.dynamics.lazy_training import jackknife_slopes
 from descent.statistics import mean_interval
 
 Table = Mapping[str, np.ndarray]
+# A distance from the tangent model, over ‖y‖, that a figure of training curves does not show.
+NEAR = 0.01
+# Slopes that the report's table gives without an interval.
+NARROW = (*(f"{run}_{column}" for run in ("centred", "smooth") for column in ("movement", "drift", "deviation")),
+          "relu_movement", "digits_movement")
 
 
 def scale_values(found: Mapping[str, Any], looks: Mapping[str, Table], lazy: Sequence[float],
                  lazy_relu: Sequence[float]) -> dict[str, Any]:
     """Fitted slopes with 95% intervals, one row for each scale, and the limits.
 
-    Slopes are those of root mean squares over replicates, with the jackknife's interval.
+    Slopes are those of root mean squares over replicates, with the jackknife's interval; `near_from`: the scale from
+    which on the ReLU network with twins stays within `NEAR` of the tangent model (root mean square over replicates).
     """
     scales = found["scales"]
     numbers: dict[str, Any] = {"least": float(scales[0]), "greatest": float(scales[-1]), "count": len(scales),
@@ -26,6 +32,7 @@ def scale_values(found: Mapping[str, Any], looks: Mapping[str, Table], lazy: Seq
         flips = lazy_relu if run in ("relu", "digits") else lazy
         for column, between in (("movement", lazy), ("drift", flips), ("deviation", flips)):
             numbers |= _slope(f"{run}_{column}", scales, found[column][run], between, 2)
+    numbers["narrow_interval"] = max(numbers[f"{name}_high"] - numbers[f"{name}_low"] for name in NARROW)
     numbers |= _slope("relu_flipped", scales, found["flipped"]["relu"], lazy_relu, 1)
     for run in ("relu", "smooth", "centred"):
         limit, own = _limits(looks[run], "test_error"), found["test_error"][run]
@@ -36,8 +43,18 @@ def scale_values(found: Mapping[str, Any], looks: Mapping[str, Table], lazy: Seq
     numbers["rows"] = [
         {"scale": float(scale), **{f"{run}_{column}": float(np.sqrt(np.mean(found[column][run][:, i] ** 2)))
                                    for run in ("relu", "smooth", "centred") for column in ("movement", "drift")},
+         "deviation": float(np.sqrt(np.mean(found["deviation"]["relu"][:, i] ** 2))),
+         "training_error": float(np.exp(np.mean(np.log(found["training_error"]["relu"][:, i])))),
          "test_error": float(found["test_error"]["relu"][:, i].mean())} for i, scale in enumerate(scales)]
+    numbers["near_from"] = _near_from(scales, [row["deviation"] for row in numbers["rows"]])
     return numbers
+
+
+def _near_from(scales: np.ndarray, deviations: Sequence[float]) -> float | None:
+    # The least scale from which on no greater one is further than NEAR from the tangent model; None if there is none.
+    far = np.flatnonzero(np.array(deviations) > NEAR)
+    first = far[-1] + 1 if len(far) else 0
+    return float(scales[first]) if first < len(scales) else None
 
 
 def _slope(name: str, scales: np.ndarray, values: np.ndarray, between: Sequence[float], order: int) -> dict[str, float]:
@@ -74,7 +91,7 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
     return [
         rf"As the output scale $\alpha$ grows, weights move like $\alpha^{{{numbers['relu_movement']:.2f}}}$ and the "
         rf"kernel drifts like $\alpha^{{{numbers['centred_drift']:.2f}}}$ for a smooth activation, "
-        rf"$\alpha^{{{numbers['smooth_drift']:.2f}}}$ when every unit starts with a twin, and only "
+        rf"$\alpha^{{{numbers['smooth_drift']:.2f}}}$ when every unit starts with a twin, and "
         rf"$\alpha^{{{numbers['relu_drift']:.2f}}}$ for the ReLU.",
         rf"On a planted teacher the network at the smallest scale has a test error {said} than the tangent model's.",
     ]

@@ -11,6 +11,7 @@ from scipy.special import stdtrit
 from descent.claims import Outcome
 from descent.kernels.neural_tangent_kernel import h_infinity
 from descent.statistics import CLAIM_LEVEL, agreement, falling_trend
+from descent.statistics import power_law as fitted_slope
 
 Series = tuple[np.ndarray, np.ndarray]
 
@@ -32,9 +33,9 @@ def power_law(widths: np.ndarray, values: np.ndarray, confidence: float = 0.95) 
     """
     if not np.all(values > 0):
         raise ValueError("a power law is fitted to positive values")
-    (exponent, intercept), covariance = np.polyfit(np.log(widths), np.log(values), 1, cov=True)
-    margin = stdtrit(len(widths) - 2, 0.5 + confidence / 2) * np.sqrt(covariance[0, 0])
-    return PowerLaw(float(exponent), float(exponent - margin), float(exponent + margin), float(intercept))
+    exponent, margin = fitted_slope(widths, values, 1 - confidence)
+    intercept = float(np.mean(np.log(values)) - exponent * np.mean(np.log(widths)))
+    return PowerLaw(exponent, exponent - margin, exponent + margin, intercept)
 
 
 def law_band(widths: np.ndarray, values: np.ndarray, at: np.ndarray, confidence: float = 0.95) -> np.ndarray:

@@ -268,7 +268,8 @@ def _measured(inputs: Mapping[str, Path]) -> dict[str, Any]:
             "stability": {name: greatest_rows(table, "stability") for name, table in looks.items()},
             **{column: {name: final_rows(table, column) for name, table in looks.items()}
                for column in ("movement", "drift", "flipped", "test_error")},
-            "deviation": {name: greatest_rows(table, "deviation") for name, table in metrics.items()}}
+            "deviation": {name: greatest_rows(table, "deviation") for name, table in metrics.items()},
+            "training_error": {name: final_rows(table, "squared_error") for name, table in metrics.items()}}
 
 
 def _error_claims(settings: dict[str, Any], inputs: Mapping[str, Path]) -> list:

@@ -118,13 +118,14 @@ def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, 
     """One replicate at all widths: gaps and movements at the recorded steps, and the outputs on a few samples."""
     import numpy as np
 
+    from descent.dynamics.kernel_comparison import unit_rows
     from descent.dynamics.recorded_descent import log_spaced_steps
     from descent.dynamics.smooth_descent import measured_descent, stable_step
     from descent.networks.smooth_activation import ACTIVATIONS
     from descent.networks.theorem_network import hidden_weights, output_weights
 
     data, seed = read_table(inputs["data"], ["x", "y"]), settings["master_seed"]
-    x, y = data["x"] / np.linalg.norm(data["x"], axis=1, keepdims=True), data["y"]
+    x, y = unit_rows(data["x"]), data["y"]
     shown = np.argsort(y)[np.linspace(0, len(y) - 1, settings["shown"]).astype(int)]
     eta, steps = stable_step(settings["stable_fraction"], x), log_spaced_steps(settings["steps"], settings["recorded"])
     rows, drawn = [], []

@@ -142,6 +142,7 @@ def _train(descent_class, settings: dict[str, Any], inputs: Mapping[str, Path], 
     from descent.dynamics import kernel_comparison as comparison
     from descent.dynamics.kernel_dynamics import KernelDynamics
     from descent.kernels.neural_tangent_kernel import h_infinity
+    from descent.networks.antisymmetric import initial_weights
 
     data = read_table(inputs["data"], ["x", "y"])
     x, y = comparison.unit_rows(data["x"]), data["y"]
@@ -155,8 +156,8 @@ def _train(descent_class, settings: dict[str, Any], inputs: Mapping[str, Path], 
                              "or the dynamics of the doubled kernel, a control, diverge")
         kept = [round(time / eta) for time in settings["horizons"]]
         for width in settings["widths"]:
-            hidden, outs = comparison.initial_weights(
-                settings["initialization"], settings["master_seed"], replicate, width, x.shape[1])
+            hidden, outs = initial_weights(settings["initialization"] == "antisymmetric", settings["master_seed"],
+                                           replicate, width, x.shape[1])
             descent = descent_class(hidden, outs, x, y[:, None], eta, scale=width**-0.5)
             found = comparison.compare(descent, x, kernel, limit, eta, kept, points, RECORDED)
             for name, columns in zip(tables, found, strict=True):
