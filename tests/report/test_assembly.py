@@ -50,7 +50,7 @@ def test_a_claim_s_figure_must_be_shown(tmp_path):
     report = SmallReport(tmp_path).write(SECTION.replace("{#fig-bowl-loss ", "{#fig-bowl-other "))
     assert "(@fig-bowl-other)" in report.make("ledger", "report_source")["source"].read_text("utf-8")
     report.section.write_text("# Nothing {#sec-bowl}\n")
-    with pytest.raises(ReportError, match=r"claim bowl\.1: 0 sections show its figure 'loss' \(shown: none\)"):
+    with pytest.raises(ReportError, match=r"claim bowl\.1: no section shows its figure 'bowl/loss' \(shown: none\)"):
         report.make("report_source")
 
 

@@ -77,13 +77,12 @@ def _figure_anchors(text: str) -> dict[str, str]:
 
 
 def _ledger_row(claim: Claim, anchors: Mapping[str, str]) -> dict[str, Any]:
-    places = {anchor for name, anchor in anchors.items() if claim.figure in (name, name.split("/")[1], anchor)}
-    if claim.figure and len(places) != 1:
+    if claim.figure and claim.figure not in anchors:
         shown = ", ".join(anchors) or "none"
-        raise ReportError(f"claim {claim.id}: {len(places)} sections show its figure {claim.figure!r} (shown: {shown})")
+        raise ReportError(f"claim {claim.id}: no section shows its figure {claim.figure!r} (shown: {shown})")
     note, tone = verdict_badge(claim)
     return {**asdict(claim), "statement": " ".join(claim.statement.split()), "note": note, "tone": tone,
-            "anchor": places.pop() if places else ""}
+            "anchor": anchors.get(claim.figure, "")}
 
 
 def verdict_badge(claim: Claim) -> tuple[str, str]:

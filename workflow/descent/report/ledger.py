@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ DOCUMENTS = ("tau", "du", "jhu", "eth", "snu")
 def ledger(settings: dict[str, Any], inputs: dict[str, list[Path]], outputs: dict[str, Path]) -> None:
     """Join the studies' rows into one table, in the order of the documents and their items.
 
-    `inputs["claims"]`: the studies' tables. Raises ValueError when an id appears in two of them.
+    `inputs["claims"]`: the studies' tables, `results/STUDY/claims.parquet`; a row's figure becomes `STUDY/FIGURE`.
+    Raises ValueError when an id appears in two of them.
     """
-    rows = [claim for path in inputs["claims"] for claim in read_claims(path)]
+    rows = [_of_study(claim, path.parent.name) for path in inputs["claims"] for claim in read_claims(path)]
     write_claims(outputs["claims"], sorted(rows, key=_position))
+
+
+def _of_study(claim: Claim, study: str) -> Claim:
+    return replace(claim, figure=f"{study}/{claim.figure}") if claim.figure else claim
 
 
 def _position(claim: Claim) -> tuple:
