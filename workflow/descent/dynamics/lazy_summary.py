@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from descent.dynamics.lazy_training import jackknife_slopes
+from descent.dynamics.lazy_training import final_rows, jackknife_slopes, tangent_rows
 from descent.statistics import mean_interval
 
 Table = Mapping[str, np.ndarray]
@@ -15,39 +15,48 @@ Table = Mapping[str, np.ndarray]
 
 def scale_values(found: Mapping[str, Any], looks: Mapping[str, Table], lazy: Sequence[float],
                  lazy_relu: Sequence[float]) -> dict[str, Any]:
-    """Fitted slopes with 95% intervals, one row for each scale, and the limits.
+    """Fitted slopes with 95% intervals, errors at both ends of the scales, and the limits.
 
-    Slopes are those of root mean squares over replicates, with the jackknife's interval.
+    Slopes are those of root mean squares over replicates, with the jackknife's interval. `found`: the scales, and by
+    quantity and run arrays (replicates, scales); `looks`: the tables with the rows of the tangent models.
     """
     scales = found["scales"]
-    numbers: dict[str, Any] = {"least": float(scales[0]), "greatest": float(scales[-1]), "count": len(scales),
-                               "stability": max(float(table.max()) for table in found["stability"].values())}
+    return {"least": float(scales[0]), "greatest": float(scales[-1]), "count": len(scales),
+            "stability": max(float(table.max()) for table in found["stability"].values()),
+            **_slopes(found, lazy, lazy_relu), **_relu_ends(found, looks["relu"])}
+
+
+def _slopes(found: Mapping[str, Any], lazy: Sequence[float], lazy_relu: Sequence[float]) -> dict[str, float]:
+    scales, numbers, narrow = found["scales"], {}, []
     for run in found["movement"]:
-        flips = lazy_relu if run in ("relu", "digits") else lazy
+        by_flips = run in ("relu", "digits")
+        flips = lazy_relu if by_flips else lazy
         for column, between in (("movement", lazy), ("drift", flips), ("deviation", flips)):
-            numbers |= _slope(f"{run}_{column}", scales, found[column][run], between, 2)
-    numbers |= _slope("relu_flipped", scales, found["flipped"]["relu"], lazy_relu, 1)
-    for run in ("relu", "smooth", "centred"):
-        limit, own = _limits(looks[run], "test_error"), found["test_error"][run]
-        numbers |= {f"{run}_tangent_error": float(limit.mean()), f"{run}_rich_error": float(own[:, 0].mean()),
-                    f"{run}_lazy_error": float(own[:, -1].mean())}
-        moved = scales[-1] * found["movement"][run][:, -1] / _limits(looks[run], "scaled_movement")
-        numbers[f"{run}_movement_ratio"] = float(np.abs(moved - 1).max())
-    numbers["rows"] = [
-        {"scale": float(scale), **{f"{run}_{column}": float(np.sqrt(np.mean(found[column][run][:, i] ** 2)))
-                                   for run in ("relu", "smooth", "centred") for column in ("movement", "drift")},
-         "test_error": float(found["test_error"]["relu"][:, i].mean())} for i, scale in enumerate(scales)]
-    return numbers
+            mean, low, high = _slope(scales, found[column][run], between, 2)
+            numbers |= {f"{run}_{column}": mean, f"{run}_{column}_low": low, f"{run}_{column}_high": high}
+            narrow += [] if by_flips and column != "movement" else [high - low]
+    upper = _slope(scales, found["drift"]["digits"], (2 * lazy_relu[0], lazy_relu[1]), 2)
+    numbers |= zip(("digits_drift_upper", "digits_drift_upper_low", "digits_drift_upper_high"), upper, strict=True)
+    flipped = _slope(scales, found["flipped"]["relu"], lazy_relu, 1)
+    return {**numbers, "narrow_interval": max(narrow), "relu_flipped": flipped[0]}
 
 
-def _slope(name: str, scales: np.ndarray, values: np.ndarray, between: Sequence[float], order: int) -> dict[str, float]:
-    mean, low, high = mean_interval(jackknife_slopes(scales, values, between, order))
-    return {name: mean, f"{name}_low": low, f"{name}_high": high}
+def _slope(scales: np.ndarray, values: np.ndarray, between: Sequence[float], order: int) -> tuple[float, float, float]:
+    return mean_interval(jackknife_slopes(scales, values, between, order))
 
 
-def _limits(table: Table, column: str) -> np.ndarray:
-    infinite = np.isinf(table["scale"])
-    return table[column][infinite][np.argsort(table["replicate"][infinite])]
+def _relu_ends(found: Mapping[str, Any], looks: Table) -> dict[str, float]:
+    """What the ReLU on planted data does at the smallest scale (rich), the largest (lazy) and in the tangent model."""
+    limit = {column: final_rows(tangent_rows(looks), column)[:, 0] for column in ("test_error", "scaled_movement")}
+    moved = found["scales"][-1] * found["movement"]["relu"][:, -1] / limit["scaled_movement"]
+    numbers = {"tangent_error": limit["test_error"].mean(), "movement_ratio": np.abs(moved - 1).max(),
+               "rich_drift": found["drift"]["relu"][:, 0].mean(),
+               "rich_training": np.exp(np.log(found["squared_error"]["relu"][:, 0]).mean()),
+               "tangent_training": np.exp(np.log(found["tangent_error"]).mean())}
+    for end, column in (("rich", 0), ("lazy", -1)):
+        numbers |= {f"{end}_error": found["test_error"]["relu"][:, column].mean(),
+                    f"deviation_{end}": found["deviation"]["relu"][:, column].mean()}
+    return {f"relu_{name}": float(value) for name, value in numbers.items()}
 
 
 def plane_values(table: Table, directions: Sequence[Sequence[float]], degrees: float = 10.0) -> dict[str, Any]:

@@ -260,28 +260,29 @@ def _measured(inputs: Mapping[str, Path]) -> dict[str, Any]:
     """Scales, and for each run what a slope is fitted to, (replicates, scales)."""
     import numpy as np
 
-    from descent.dynamics.lazy_training import final_rows, finite, greatest_rows
+    from descent.dynamics.lazy_training import final_rows, finite, greatest_rows, tangent_rows
 
-    metrics, looks = ({name: finite(table) for name, table in _tables(inputs, kind).items()}
-                      for kind in ("metrics", "trajectory"))
-    return {"scales": np.unique(looks["relu"]["scale"]),
-            "stability": {name: greatest_rows(table, "stability") for name, table in looks.items()},
-            **{column: {name: final_rows(table, column) for name, table in looks.items()}
-               for column in ("movement", "drift", "flipped", "test_error")},
-            "deviation": {name: greatest_rows(table, "deviation") for name, table in metrics.items()}}
+    curves, looks = (_tables(inputs, kind) for kind in ("metrics", "trajectory"))
+    trained, examined = ({name: finite(table) for name, table in tables.items()} for tables in (curves, looks))
+    return {"scales": np.unique(examined["relu"]["scale"]),
+            "tangent_error": final_rows(tangent_rows(curves["relu"]), "squared_error")[:, 0],
+            "squared_error": {name: final_rows(table, "squared_error") for name, table in trained.items()},
+            "deviation": {name: greatest_rows(table, "deviation") for name, table in trained.items()},
+            "stability": {name: greatest_rows(table, "stability") for name, table in examined.items()},
+            **{column: {name: final_rows(table, column) for name, table in examined.items()}
+               for column in ("movement", "drift", "flipped", "test_error")}}
 
 
 def _error_claims(settings: dict[str, Any], inputs: Mapping[str, Path]) -> list:
     from descent.claims import check, report_only
-    from descent.dynamics.lazy_training import final_rows
+    from descent.dynamics.lazy_training import final_rows, tangent_rows
     from descent.statistics import falling_trend
 
-    found, tangent = _measured(inputs), read_table(inputs["trajectory_relu"])
+    found = _measured(inputs)
     error = found["test_error"]["relu"]
     # A few scales from lazy to rich: the exact test counts all orders of their columns.
     chosen = error[:, ::-1][:, :: max(len(found["scales"]) // 5, 1)][:, :6]
-    limit = final_rows({name: values[tangent["scale"] == float("inf")] for name, values in tangent.items()},
-                       "test_error")[:, 0]
+    limit = final_rows(tangent_rows(read_table(inputs["trajectory_relu"])), "test_error")[:, 0]
     return [
         check("tau.4.lazy.test_error", "empirical", r"ReLU, planted teacher: the test error at the common flow time "
               r"falls as $\alpha$ does", falling_trend, {"samples": chosen}, {"rotation": 1},
