@@ -4,16 +4,20 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, linregress, t
 
 from descent.statistics import (
     CLAIM_LEVEL,
     agreement,
+    binomial_agreement,
+    binomial_interval,
     ending_summary,
     falling_trend,
     mean_interval,
     mean_ranks,
     mean_within,
     positive_mean,
+    power_law,
 )
 
 
@@ -30,11 +34,35 @@ def test_agreement_counts_standard_errors():
     assert not agreement([1.0, 2.0], np.array([0.1, 0.1]), [1.0, 2.0], samples=1000, scale=2.0).holds
 
 
+@pytest.mark.parametrize(("hits", "trials"), [(0, 10), (10, 10), (3, 10), (8006, 10**6)])
+def test_binomial_interval_is_scipy_s_exact_one(hits, trials):
+    expected = binomtest(hits, trials).proportion_ci(1 - 1e-4, method="exact")
+    assert binomial_interval(hits, trials, 1e-4) == (pytest.approx(expected.low), pytest.approx(expected.high))
+
+
+def test_binomial_agreement_is_membership_in_all_intervals():
+    low, high = binomial_interval(np.array([30, 500]), np.array([100, 1000]), CLAIM_LEVEL / 2)
+    inside = binomial_agreement([30, 500], [100, 1000], [high[0] * 0.999, low[1] * 1.001])
+    assert inside.holds
+    assert inside.observed == pytest.approx(1, abs=0.01)
+    assert not binomial_agreement([30, 500], [100, 1000], [high[0] * 1.001, 0.5]).holds
+    assert binomial_agreement([0, 500], [100, 1000], [0.0, 0.5]).observed == 0
+
+
 def test_agreement_bound_is_wider_for_more_means_and_fewer_samples():
     bounds = [agreement(np.zeros(k), np.ones(k), np.zeros(k), n).bound for k, n in ((1, 10**6), (10, 10**6), (10, 20))]
     assert bounds == sorted(bounds)
     assert bounds[0] == pytest.approx(4.4172, abs=1e-3)
     assert pytest.approx(1e-5) == CLAIM_LEVEL
+
+
+def test_power_law_is_the_regression_of_the_logarithms(rng):
+    sizes = np.repeat([10.0, 100.0, 1000.0], 4)
+    values = 3 * sizes**-0.5 * np.exp(0.1 * rng.standard_normal(12))
+    slope, half = power_law(sizes, values, 0.05)
+    reference = linregress(np.log(sizes), np.log(values))
+    assert slope == pytest.approx(reference.slope)
+    assert half == pytest.approx(t.ppf(0.975, 10) * reference.stderr)
 
 
 def test_mean_within_asks_the_whole_interval(rng):

@@ -4,8 +4,9 @@ import numpy as np
 
 from descent.claims import verdict
 from descent.dynamics import eigenmode_checks as checks
-from descent.dynamics.eigenmodes import initial_weights, permuted_errors
+from descent.dynamics.eigenmodes import permuted_errors
 from descent.dynamics.kernel_dynamics import KernelDynamics
+from descent.networks.antisymmetric import initial_weights
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((10, 4))
@@ -13,7 +14,7 @@ X /= np.linalg.norm(X, axis=1, keepdims=True)
 
 
 def test_linearized_descent_decays_with_twice_the_exponent():
-    starts = [initial_weights("gaussian", 1, r, 16, 4) for r in range(2)]
+    starts = [initial_weights(False, 1, r, 16, 4) for r in range(2)]
     arguments = (starts, X, RNG.standard_normal(10), 0.2, 40)
     outcome = checks.linearized_prediction(*arguments, power=2)
     assert outcome.holds

@@ -7,7 +7,7 @@ import torch
 from descent.dynamics import eigenmodes
 from descent.dynamics.gradient_descent import GradientDescent
 from descent.dynamics.kernel_dynamics import KernelDynamics
-from descent.networks.two_layer import relu_outputs
+from descent.networks.antisymmetric import initial_weights
 
 RNG = np.random.default_rng(3)
 N, ETA = 12, 0.3
@@ -39,13 +39,6 @@ def test_targets():
         eigenmodes.targets("inverted", digits, 1, 0)
 
 
-def test_antisymmetric_start_is_the_zero_function():
-    hidden, outputs = eigenmodes.initial_weights("antisymmetric", 1, 0, 16, 4)
-    assert hidden.shape == (16, 4)
-    np.testing.assert_allclose(relu_outputs(hidden, outputs, X), 0, atol=1e-14)
-    assert np.abs(relu_outputs(*eigenmodes.initial_weights("gaussian", 1, 0, 16, 4), X)).max() > 0.1
-
-
 def test_prediction_is_exact_in_a_fixed_kernel():
     metrics, kept = frozen_run(GRAM)
     y = RNG.standard_normal(N)
@@ -59,7 +52,7 @@ def test_prediction_is_exact_in_a_fixed_kernel():
 
 
 def test_defects_are_what_a_step_misses_the_kernel_by():
-    hidden, outputs = eigenmodes.initial_weights("gaussian", 1, 0, 32, 4)
+    hidden, outputs = initial_weights(False, 1, 0, 32, 4)
     y, gram = RNG.standard_normal((N, 1)), eigenmodes.initial_gram(X, hidden)
     descent = GradientDescent(hidden, outputs, X, y, ETA, scale=32**-0.5)
     metrics, kept = eigenmodes.record_residuals(descent, gram, ETA, 12, [0, 1, 2, 3, 12])
@@ -94,7 +87,7 @@ def test_time_to_fraction_interpolates_the_logarithm():
 
 
 def test_linearized_descent_is_that_of_the_taylor_polynomial():
-    hidden, outputs = eigenmodes.initial_weights("gaussian", 2, 0, 8, 4)
+    hidden, outputs = initial_weights(False, 2, 0, 8, 4)
     y = RNG.standard_normal(N)
     squared = eigenmodes.linearized_errors(hidden, outputs, X, y, 0.1, 5)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import descent as library
 from descent.dynamics.gradient_descent import GradientDescent
 from descent.dynamics.recorded_descent import log_spaced_steps, record
-from descent.kernels.neural_tangent_kernel import h_patterns
+from descent.kernels.neural_tangent_kernel import g_activations, h_patterns
 from descent.networks import two_layer
 from descent.networks.two_layer import activation_patterns, relu_outputs
 
@@ -136,6 +136,22 @@ def test_remainder_is_what_the_linear_recursion_misses(seed, eta):
         assert descent.remainder() == pytest.approx(np.linalg.norm(missed), abs=1e-11)
 
 
+@settings(max_examples=25)
+@given(st.integers(0, 10**6), st.floats(1e-3, 1.0))
+def test_remainder_with_both_layers_trained_is_what_the_linear_recursion_misses(seed, eta):
+    hidden, outputs, x, y = problem(seed=seed)
+    descent = GradientDescent(hidden, outputs, x, y, eta, M**-0.5, train_outputs=True)
+    for _ in range(3):
+        before, weights = descent.hidden, descent.outputs
+        residual = relu_outputs(before, weights, x) / M**0.5 - y
+        descent.step()
+        change = relu_outputs(descent.hidden, descent.outputs, x) / M**0.5 - y - residual
+        kernel = h_patterns(x, activation_patterns(before, x), weights[:, 0]) + g_activations(x, before)
+        missed = change + eta * kernel @ residual
+        scale = 1 + np.linalg.norm(change) + eta * np.linalg.norm(kernel @ residual)
+        assert descent.remainder() == pytest.approx(np.linalg.norm(missed), abs=1e-12 * scale)
+
+
 def test_patterns_are_those_of_the_current_batch():
     hidden, signs, x, y = problem()
     descent = GradientDescent(hidden, signs, x, y, 0.1, M**-0.5, 10)
@@ -184,6 +200,7 @@ def test_recorded_columns(every, batch):
     assert np.isfinite(metrics["remainder"][1:]).all() == (every == 1)
     assert trajectory["step"].tolist() == [0, 3, 20]
     np.testing.assert_array_equal(trajectory["hidden"][-1], descent.hidden.ravel())
+    np.testing.assert_array_equal(trajectory["outputs"][-1], descent.outputs.ravel())
     assert metrics["loss"][-1] == descent.loss()
 
 

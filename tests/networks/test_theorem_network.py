@@ -48,4 +48,7 @@ def test_the_stable_step_is_a_fraction_of_the_limit_for_each_network():
     # The literal network's kernel by Monte Carlo: relu relu for the output layer, x x' 1 1 for the hidden one.
     active = np.maximum(np.random.default_rng(2).standard_normal((200_000, 6)) @ X.T, 0)
     kernel = active.T @ active / len(active) + h_infinity(X)
+    joint = network.stable_step(0.5, "joint", X, 100)
+    assert joint == pytest.approx(1 / np.linalg.eigvalsh(kernel)[-1], rel=0.02)
+    assert network.stable_step(0.5, "literal", X, 100) == pytest.approx(joint / 100)
     assert network.stable_step(0.5, "literal", X, 100) == pytest.approx(0.01 / np.linalg.eigvalsh(kernel)[-1], rel=0.02)

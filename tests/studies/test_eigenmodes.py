@@ -41,9 +41,12 @@ def test_values_agree_with_the_tables(finished):
     assert values["permuted_mean"] == pytest.approx(permuted.mean())
     row = next(row for row in values["runs"] if row["start"] == "antisymmetric" and row["labels"] == "true")
     rows = (np.array(table["start"]) == "antisymmetric") & (np.array(table["labels"]) == "true")
-    last = rows & (table["step"] == table["step"].max())
+    last_step = table["step"] == table["step"].max()
+    last = rows & last_step
     assert row["ratio_end"] == pytest.approx(np.mean(table["squared_error"][last] / table["infinity"][last]))
     assert values["slope_low_true"] < values["slope_true"] < values["slope_high_true"] < 0
+    shares = table["deviation_zero"][last_step] / table["defect_sum"][last_step]
+    assert (values["defect_share_least"], values["defect_share_greatest"]) == (shares.min(), shares.max())
     assert len(values["findings"]) == 2
 
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from descent.claims import defects, read_claims
+from descent.dynamics.lazy_summary import NEAR
 from descent.pipeline.tables import read_table
 from descent.studies import lazy_rich
 from tests.in_process import run_study, smoke_settings
@@ -36,6 +37,12 @@ def test_values_agree_with_the_tables(finished):
     assert values["count"] == len(np.unique(looks["scale"])) - 1
     assert values["relu_drift_low"] < values["relu_drift"] < values["relu_drift_high"]
     assert values["plane"][0]["after"] > values["plane_before"]
+    near = [row["deviation"] <= NEAR for row in values["rows"]]
+    first = [row["scale"] for row in values["rows"]].index(values["near_from"])
+    assert all(near[first:])
+    assert not near[first - 1]
+    assert values["narrow_interval"] >= values["smooth_drift_high"] - values["smooth_drift_low"] > 0
+    assert values["rows"][0]["training_error"] < 1
     assert len(values["findings"]) == 2
 
 

@@ -21,6 +21,15 @@ def mean_interval(samples, confidence: float = 0.95) -> tuple[float, float, floa
     return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)
 
 
+def power_law(sizes, values, error: float) -> tuple[float, float]:
+    """Slope of ln `values` against ln `sizes` by least squares, and half of its t-interval of level 1 - `error`."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    (slope, _), covariance = np.polyfit(np.log(sizes), np.log(values), 1, cov=True)
+    return float(slope), float(stdtrit(len(sizes) - 2, 1 - error / 2) * np.sqrt(covariance[0, 0]))
+
+
 def agreement(means, errors, expected, samples: int, scale: float = 1.0) -> Outcome:
     """Whether every mean of `samples` samples, with its standard error, agrees with `scale` times its expectation.
 
@@ -33,6 +42,32 @@ def agreement(means, errors, expected, samples: int, scale: float = 1.0) -> Outc
     observed = float(np.max(np.abs(np.asarray(means) - scale * np.asarray(expected)) / errors))
     bound = float(-stdtrit(samples - 1, CLAIM_LEVEL / (2 * len(means))))
     return Outcome(observed, bound, len(means), observed <= bound, confidence=1 - CLAIM_LEVEL)
+
+
+def binomial_interval(successes, trials, error: float):
+    """Ends of Clopper and Pearson's exact interval of level 1 − `error` for probabilities; arrays or numbers."""
+    import numpy as np
+    from scipy.special import betaincinv
+
+    hits, misses = np.asarray(successes, float), np.asarray(trials, float) - np.asarray(successes, float)
+    low = np.where(hits > 0, betaincinv(np.maximum(hits, 1), misses + 1, error / 2), 0.0)
+    high = np.where(misses > 0, betaincinv(hits + 1, np.maximum(misses, 1), 1 - error / 2), 1.0)
+    return low, high
+
+
+def binomial_agreement(successes, trials, expected) -> Outcome:
+    """Whether every probability of `expected` lies in the exact interval of its binomial share.
+
+    The intervals hold together with probability 1 - `CLAIM_LEVEL` (Bonferroni). Observed: the largest distance of an
+    expectation from its share, over the distance from the share to the interval's end on that side; bound 1.
+    """
+    import numpy as np
+
+    shares, expected = np.asarray(successes) / np.asarray(trials), np.asarray(expected)
+    low, high = binomial_interval(successes, trials, CLAIM_LEVEL / len(shares))
+    ends = np.where(expected > shares, high, low)
+    reach = np.divide(expected - shares, ends - shares, out=np.zeros(len(shares)), where=expected != shares)
+    return Outcome(float(reach.max()), 1.0, int(np.sum(trials)), bool(np.all(reach <= 1)), confidence=1 - CLAIM_LEVEL)
 
 
 def mean_within(samples, expected: float, margin: float, error: float = CLAIM_LEVEL) -> Outcome:

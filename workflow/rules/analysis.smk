@@ -39,6 +39,25 @@ rule convergence_bound:
         RUN
 
 
+rule joint_spectrum:
+    input:
+        stage_inputs("results/{study}/runs/{run}/joint_spectrum.parquet"),
+    output:
+        table="results/{study}/runs/{run}/joint_spectrum.parquet",
+    params:
+        command=stage_command("results/{study}/runs/{run}/joint_spectrum.parquet"),
+    log:
+        "results/{study}/runs/{run}/joint_spectrum.parquet.log",
+    priority: priority_of("results/{study}/runs/{run}/joint_spectrum.parquet")
+    resources:
+        mem_mb=memory_of("results/{study}/runs/{run}/joint_spectrum.parquet"),
+        runtime=minutes_of("results/{study}/runs/{run}/joint_spectrum.parquet"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+
+
 rule best_learning_rate:
     input:
         stage_inputs("results/{study}/runs/{run}/best_learning_rate.parquet"),

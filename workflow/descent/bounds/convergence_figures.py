@@ -15,7 +15,7 @@ STEP_NAMES = {"lr": "small step", "stable": "large step"}
 LABEL_NAMES = {"digit": "digit labels", "parity": "parity labels", "one_hot": "one-hot labels"}
 
 
-def _stacked(table: Table, column: str) -> tuple[np.ndarray, np.ndarray]:
+def stacked(table: Table, column: str) -> tuple[np.ndarray, np.ndarray]:
     """Flow times (points,) and values (replicates, points), thinned evenly in time and, early, in its logarithm."""
     runs = replicates(table)
     count = min(len(run["step"]) for run in runs)
@@ -67,7 +67,7 @@ def draw_loss_and_bounds(tables: Mapping[str, Table]):
              ("log_remainder_bound", COLORS[2], "-.", "discrete bound with measured remainder"))
     for panel, (name, table) in zip(panels, tables.items(), strict=True):
         for column, color, style, label in lines:
-            times, values = _stacked(table, column)
+            times, values = stacked(table, column)
             band(panel, times, (values - values[:, :1]) / np.log(10), color, label, linestyle=style)
         _mark_lost_hypothesis(panel, table)
         panel.set(xlabel="flow time $t=\\eta k$", title=STEP_NAMES[name.split("_")[-1]])
@@ -93,7 +93,7 @@ def draw_hypothesis(tables: Mapping[str, Table], lambda_0: float, radius: float)
         color = COLORS[list(LABEL_NAMES).index(labels)]
         line = {"marker": "o", "markersize": 3, "linestyle": "-"} if step == "stable" else {"linestyle": "--"}
         for panel, column in zip(axes.flat, ("lambda_min", "movement", "flipped", "crossings"), strict=True):
-            times, values = _stacked(table, column)
+            times, values = stacked(table, column)
             band(panel, times[1:], values[:, 1:], color, f"{LABEL_NAMES[labels]}, {STEP_NAMES[step]}", **line)
             panel.set_xscale("log")
     (least, movement), (flipped, crossings) = axes
@@ -159,7 +159,7 @@ def _draw_loss(panel, batch: str, step: str, table: Table) -> None:
     # Mini-batches thin and dashed on top of all samples, which they follow closely.
     kind, line = (("all samples", {"linewidth": 4, "alpha": 0.45}) if batch == "full"
                   else ("mini-batches", {"linewidth": 1.2, "linestyle": "--"}))
-    times, losses = _stacked(table, "loss")
+    times, losses = stacked(table, "loss")
     ratios = losses / losses[:, :1]
     if np.all(ratios[:, -1] < 10):
         band(panel, times[1:], ratios[:, 1:], color, f"{kind}, {STEP_NAMES[step]}", **line)

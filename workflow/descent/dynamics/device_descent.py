@@ -77,7 +77,10 @@ class DeviceDescent:
         torch.bmm(A, self._R, out=S).mul_(self._active[:, units])
         if self._train_outputs:
             torch.bmm(W, X.mT, out=P).clamp_(min=0)
-            A.baddbmm_(P, self._R.mT, alpha=-self._eta)
+            self._change = torch.bmm(P, self._R.mT).mul_(-self._eta)
+            A.add_(self._change)
+            if self.full_batch:
+                self._E -= torch.bmm(self._change.mT, P)
         W.baddbmm_(S, X, alpha=-self._eta)
 
     def _evaluate(self, units: slice, X: torch.Tensor, same_samples: bool) -> None:
@@ -85,6 +88,9 @@ class DeviceDescent:
         torch.bmm(self._W[:, units], X.mT, out=P)
         now = P >= 0
         if same_samples:
+            if self._train_outputs:
+                # With the old activations subtracted above, the change where no pattern flips.
+                self._E += torch.bmm(self._change.mT, torch.mul(P, active, out=S))
             # relu(p) less the old pattern times p is |p| where the pattern has changed, and 0 elsewhere.
             self._E += torch.bmm(A, torch.abs(P, out=S).mul_(active.logical_xor_(now)))
         active.copy_(now)

@@ -10,8 +10,7 @@ import numpy as np
 from descent.dynamics.gradient_descent import GradientDescent
 from descent.dynamics.kernel_dynamics import KernelDynamics
 from descent.kernels.neural_tangent_kernel import h_patterns
-from descent.networks.antisymmetric import doubled
-from descent.networks.theorem_network import hidden_weights, label_targets, output_weights
+from descent.networks.theorem_network import label_targets
 from descent.networks.two_layer import activation_patterns
 from descent.pipeline.randomness import generator
 
@@ -31,14 +30,6 @@ def targets(labels: str, digits: np.ndarray, master_seed: int, replicate: int) -
     if labels == "signs":
         return generator(master_seed, "label_signs", replicate, n=n).choice([-1.0, 1.0], n)
     raise ValueError(f"labels {labels!r}: not one of true, random, signs")
-
-
-def initial_weights(start: str, master_seed: int, replicate: int, width: int, dimension: int):
-    """Weights W (m, d), A (m, 1) of the theorem's network: `gaussian`, or `antisymmetric` (f = 0: see `doubled`)."""
-    units = width // 2 if start == "antisymmetric" else width
-    hidden = hidden_weights(master_seed, replicate, units, dimension)
-    outputs = output_weights("theorem", master_seed, replicate, units, 1)
-    return doubled(hidden, outputs) if start == "antisymmetric" else (hidden, outputs)
 
 
 def initial_gram(inputs: np.ndarray, hidden: np.ndarray) -> np.ndarray:

@@ -59,9 +59,9 @@ def _update_hidden(W, s, XT, eta, g, d, n, zero):
 
 
 @_inlined
-def _pre_activations(P, W, XT, g, d, n, zero):
+def _pre_activations(P, W, XT, g, d, n, at, zero):
     for i in range(n):
-        P[0, i] = P[1, i] = P[2, i] = P[3, i] = zero
+        P[at, i] = P[at + 1, i] = P[at + 2, i] = P[at + 3, i] = zero
     for j in range(0, d, 4):
         w00, w01, w02, w03 = _across(W, g, j)
         w10, w11, w12, w13 = _across(W, g + 1, j)
@@ -69,27 +69,38 @@ def _pre_activations(P, W, XT, g, d, n, zero):
         w30, w31, w32, w33 = _across(W, g + 3, j)
         for i in range(n):
             x0, x1, x2, x3 = _down(XT, j, i)
-            P[0, i] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
-            P[1, i] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
-            P[2, i] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
-            P[3, i] += w30 * x0 + w31 * x1 + w32 * x2 + w33 * x3
+            P[at, i] += w00 * x0 + w01 * x1 + w02 * x2 + w03 * x3
+            P[at + 1, i] += w10 * x0 + w11 * x1 + w12 * x2 + w13 * x3
+            P[at + 2, i] += w20 * x0 + w21 * x1 + w22 * x2 + w23 * x3
+            P[at + 3, i] += w30 * x0 + w31 * x1 + w32 * x2 + w33 * x3
 
 
 @_inlined
-def _update_outputs(A, P, R, eta, g, n, outputs, zero):
+def _update_outputs(A, change, old, P, R, eta, g, n, outputs, zero):
     for q in range(4):
+        for i in range(n):
+            old[q, i] = max(P[g + q, i], zero)
         for c in range(outputs):
             total = zero
             for i in range(n):
-                total += R[c, i] * max(P[q, i], zero)
-            A[g + q, c] -= eta * total
+                total += R[c, i] * old[q, i]
+            change[q, c] = -eta * total
+            A[g + q, c] += change[q, c]
 
 
 @_inlined
-def _rectify(s, crossed, active, P, g, n, zero):
+def _subtract(old, s, crossed, n):
+    # 1{old pattern} (p' - p), the change of the activation where no pattern flips.
     for q in range(4):
         for i in range(n):
-            p = P[q, i]
+            old[q, i] = s[q, i] - crossed[q, i] - old[q, i]
+
+
+@_inlined
+def _rectify(s, crossed, active, P, g, n, at, zero):
+    for q in range(4):
+        for i in range(n):
+            p = P[at + q, i]
             now = p >= zero
             s[q, i] = p if now else zero
             # relu(p) less the old pattern times p is |p| where the pattern has changed, and 0 elsewhere.
@@ -113,20 +124,25 @@ def _fused_step(d: int, n: int, outputs: int, train_outputs: bool, dtype: type):
 
     # The arguments are constants of the compiled code: known only at run time, they make it a fifth slower.
     @numba.njit(fastmath=_FASTMATH, cache=True)
-    def step(W, A, active, XT, XT_next, R, U, E, P, s, crossed, eta, same_samples):
+    def step(W, A, active, XT, XT_next, R, U, E, P, s, crossed, old, change, eta, same_samples):
         U[:] = 0.0
         E[:] = 0.0
         for g in range(0, W.shape[0], 4):
+            # The pre-activations of all units are kept from step to step only where the output layer's gradient
+            # needs them: those of one group stay in the first cache.
+            at = g if train_outputs else 0
             _masked_residual(s, active, A, R, g, n, outputs, zero)
             if train_outputs:
-                _pre_activations(P, W, XT, g, d, n, zero)
-                _update_outputs(A, P, R, eta, g, n, outputs, zero)
+                _update_outputs(A, change, old, P, R, eta, g, n, outputs, zero)
             _update_hidden(W, s, XT, eta, g, d, n, zero)
-            _pre_activations(P, W, XT_next, g, d, n, zero)
-            _rectify(s, crossed, active, P, g, n, zero)
+            _pre_activations(P, W, XT_next, g, d, n, at, zero)
+            _rectify(s, crossed, active, P, g, n, at, zero)
             _add_weighted(U, A, s, g, n, outputs)
             if same_samples:
                 _add_weighted(E, A, crossed, g, n, outputs)
+                if train_outputs:
+                    _subtract(old, s, crossed, n)
+                    _add_weighted(E, change, old, 0, n, outputs)
 
     return step
 
@@ -153,7 +169,8 @@ class GradientDescent:
     own gradient with the same step, both gradients at the same point. The factor n/B makes η the flow time of one
     step for every batch size. `dtype` is the precision, np.float64 or np.float32 (twice as fast; the sum over units
     that makes the outputs is in float64 all the same: there the terms cancel most). Memory is that of the weights
-    and one byte a pattern. Raises ValueError when m is not a multiple of 4, B does not divide n, or on other dtypes.
+    and one byte a pattern, with `train_outputs` also that of the pre-activations. Raises ValueError when m is not a
+    multiple of 4, B does not divide n, or on other dtypes.
     """
 
     def __init__(self, hidden, outputs, inputs, targets, eta, scale, batch_size=None, train_outputs=False,
@@ -173,7 +190,8 @@ class GradientDescent:
         self._W, self._A = _padded(hidden, len(hidden), d, dtype), np.array(outputs, dtype)
         self._active, self._R = _aligned(len(hidden), columns, np.bool_), _aligned(c, columns, dtype)
         self._U, self._E = (_aligned(c, columns, np.float64) for _ in range(2))
-        self._scratch = [_aligned(UNITS, columns, dtype) for _ in range(3)]
+        self._P = _aligned(len(hidden) if train_outputs else UNITS, columns, dtype)
+        self._scratch = [*(_aligned(UNITS, columns, dtype) for _ in range(3)), _aligned(UNITS, c, dtype)]
         self._eta = dtype(eta * scale * self.n / size)
         self._advance = _fused_step(d, columns, c, train_outputs, dtype)
         self.steps = 0
@@ -183,6 +201,8 @@ class GradientDescent:
         weighted = self._scale * self._A.T
         for units in unit_blocks(len(self._W)):
             pre_activations = self._W[units] @ self._XT[0]
+            if len(self._P) == len(self._W):
+                self._P[units] = pre_activations
             np.greater_equal(pre_activations, 0.0, out=self._active[units])
             self._U += weighted[:, units] @ np.maximum(pre_activations, 0.0, out=pre_activations)
         np.subtract(self._U, self._YT[0], out=self._R)
@@ -191,7 +211,7 @@ class GradientDescent:
         """One step on the current batch; the residual is then that of the next batch."""
         now, following = self.steps % len(self._XT), (self.steps + 1) % len(self._XT)
         self._advance(self._W, self._A, self._active, self._XT[now], self._XT[following], self._R, self._U, self._E,
-                      *self._scratch, self._eta, now == following)
+                      self._P, *self._scratch, self._eta, now == following)
         self._U *= self._scale
         np.subtract(self._U, self._YT[following], out=self._R)
         self.steps += 1
@@ -229,9 +249,11 @@ class GradientDescent:
         return 0.5 * float(np.sum(residual**2))
 
     def remainder(self) -> float:
-        """‖e(k)‖ of the last step, e(k) = u(k+1) − u(k) + η H(k) (u(k) − y): descent on all samples, A fixed.
+        """‖e(k)‖ of the last step, e(k) = u(k+1) − u(k) + η K(k) (u(k) − y), on all samples; scalar outputs.
 
-        As u(k) − η H(k) (u(k) − y) is the output with new weights and old patterns, only flipped patterns contribute:
-        e_i(k) = scale · Σ_r a_r |w_r(k+1)ᵀx_i| 1{pattern of (r, i) changed} (scalar outputs; Du et al., section 4).
+        K = H with A fixed. As u(k) − η H(k) (u(k) − y) is the output with new weights and old patterns, only flipped
+        patterns contribute: e_i(k) = scale · Σ_r a_r |w_r(k+1)ᵀx_i| 1{pattern of (r, i) changed} (Du et al., sec. 4).
+        With `train_outputs` K = H + G, a_r is the new one, and e_i(k) has also the product of both layers' changes,
+        scale · Σ_r (a_r(k+1) − a_r(k)) 1{w_r(k)ᵀx_i ≥ 0} (w_r(k+1) − w_r(k))ᵀx_i.
         """
         return self._scale * float(np.linalg.norm(self._E))

@@ -11,52 +11,58 @@ from descent.dynamics.lazy_training import final_rows, jackknife_slopes, tangent
 from descent.statistics import mean_interval
 
 Table = Mapping[str, np.ndarray]
+# A distance from the tangent model, over ‖y‖, that a figure of training curves does not show.
+NEAR = 0.01
+# Slopes that the report's table gives without an interval.
+NARROW = (*(f"{run}_{column}" for run in ("centred", "smooth") for column in ("movement", "drift", "deviation")),
+          "relu_movement", "digits_movement")
 
 
 def scale_values(found: Mapping[str, Any], looks: Mapping[str, Table], lazy: Sequence[float],
                  lazy_relu: Sequence[float]) -> dict[str, Any]:
-    """Fitted slopes with 95% intervals, errors at both ends of the scales, and the limits.
+    """Fitted slopes with 95% intervals, one row for each scale, and the limits.
 
-    Slopes are those of root mean squares over replicates, with the jackknife's interval. `found`: the scales, and by
-    quantity and run arrays (replicates, scales); `looks`: the tables with the rows of the tangent models.
+    Slopes are those of root mean squares over replicates, with the jackknife's interval; `near_from`: the scale from
+    which on the ReLU network with twins stays within `NEAR` of the tangent model (root mean square over replicates).
     """
     scales = found["scales"]
-    return {"least": float(scales[0]), "greatest": float(scales[-1]), "count": len(scales),
-            "stability": max(float(table.max()) for table in found["stability"].values()),
-            **_slopes(found, lazy, lazy_relu), **_relu_ends(found, looks["relu"])}
-
-
-def _slopes(found: Mapping[str, Any], lazy: Sequence[float], lazy_relu: Sequence[float]) -> dict[str, float]:
-    scales, numbers, narrow = found["scales"], {}, []
+    numbers: dict[str, Any] = {"least": float(scales[0]), "greatest": float(scales[-1]), "count": len(scales),
+                               "stability": max(float(table.max()) for table in found["stability"].values())}
     for run in found["movement"]:
-        by_flips = run in ("relu", "digits")
-        flips = lazy_relu if by_flips else lazy
+        flips = lazy_relu if run in ("relu", "digits") else lazy
         for column, between in (("movement", lazy), ("drift", flips), ("deviation", flips)):
-            mean, low, high = _slope(scales, found[column][run], between, 2)
-            numbers |= {f"{run}_{column}": mean, f"{run}_{column}_low": low, f"{run}_{column}_high": high}
-            narrow += [] if by_flips and column != "movement" else [high - low]
-    upper = _slope(scales, found["drift"]["digits"], (2 * lazy_relu[0], lazy_relu[1]), 2)
-    numbers |= zip(("digits_drift_upper", "digits_drift_upper_low", "digits_drift_upper_high"), upper, strict=True)
-    flipped = _slope(scales, found["flipped"]["relu"], lazy_relu, 1)
-    return {**numbers, "narrow_interval": max(narrow), "relu_flipped": flipped[0]}
+            numbers |= _slope(f"{run}_{column}", scales, found[column][run], between, 2)
+    numbers["narrow_interval"] = max(numbers[f"{name}_high"] - numbers[f"{name}_low"] for name in NARROW)
+    without_first = (scales[scales >= lazy_relu[0]][1], lazy_relu[1])
+    numbers |= _slope("digits_drift_later", scales, found["drift"]["digits"], without_first, 2)
+    numbers |= _slope("relu_flipped", scales, found["flipped"]["relu"], lazy_relu, 1)
+    for run in ("relu", "smooth", "centred"):
+        limit, own = final_rows(tangent_rows(looks[run]), "test_error")[:, 0], found["test_error"][run]
+        numbers |= {f"{run}_tangent_error": float(limit.mean()), f"{run}_rich_error": float(own[:, 0].mean()),
+                    f"{run}_lazy_error": float(own[:, -1].mean())}
+        limit_movement = final_rows(tangent_rows(looks[run]), "scaled_movement")[:, 0]
+        moved = scales[-1] * found["movement"][run][:, -1] / limit_movement
+        numbers[f"{run}_movement_ratio"] = float(np.abs(moved - 1).max())
+    numbers["rows"] = [
+        {"scale": float(scale), **{f"{run}_{column}": float(np.sqrt(np.mean(found[column][run][:, i] ** 2)))
+                                   for run in ("relu", "smooth", "centred") for column in ("movement", "drift")},
+         "deviation": float(np.sqrt(np.mean(found["deviation"]["relu"][:, i] ** 2))),
+         "training_error": float(np.exp(np.mean(np.log(found["training_error"]["relu"][:, i])))),
+         "test_error": float(found["test_error"]["relu"][:, i].mean())} for i, scale in enumerate(scales)]
+    numbers["near_from"] = _near_from(scales, [row["deviation"] for row in numbers["rows"]])
+    return numbers
 
 
-def _slope(scales: np.ndarray, values: np.ndarray, between: Sequence[float], order: int) -> tuple[float, float, float]:
-    return mean_interval(jackknife_slopes(scales, values, between, order))
+def _near_from(scales: np.ndarray, deviations: Sequence[float]) -> float | None:
+    # The least scale from which on no greater one is further than NEAR from the tangent model; None if there is none.
+    far = np.flatnonzero(np.array(deviations) > NEAR)
+    first = far[-1] + 1 if len(far) else 0
+    return float(scales[first]) if first < len(scales) else None
 
 
-def _relu_ends(found: Mapping[str, Any], looks: Table) -> dict[str, float]:
-    """What the ReLU on planted data does at the smallest scale (rich), the largest (lazy) and in the tangent model."""
-    limit = {column: final_rows(tangent_rows(looks), column)[:, 0] for column in ("test_error", "scaled_movement")}
-    moved = found["scales"][-1] * found["movement"]["relu"][:, -1] / limit["scaled_movement"]
-    numbers = {"tangent_error": limit["test_error"].mean(), "movement_ratio": np.abs(moved - 1).max(),
-               "rich_drift": found["drift"]["relu"][:, 0].mean(),
-               "rich_training": np.exp(np.log(found["squared_error"]["relu"][:, 0]).mean()),
-               "tangent_training": np.exp(np.log(found["tangent_error"]).mean())}
-    for end, column in (("rich", 0), ("lazy", -1)):
-        numbers |= {f"{end}_error": found["test_error"]["relu"][:, column].mean(),
-                    f"deviation_{end}": found["deviation"]["relu"][:, column].mean()}
-    return {f"relu_{name}": float(value) for name, value in numbers.items()}
+def _slope(name: str, scales: np.ndarray, values: np.ndarray, between: Sequence[float], order: int) -> dict[str, float]:
+    mean, low, high = mean_interval(jackknife_slopes(scales, values, between, order))
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
 
 
 def plane_values(table: Table, directions: Sequence[Sequence[float]], degrees: float = 10.0) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
     return [
         rf"As the output scale $\alpha$ grows, weights move like $\alpha^{{{numbers['relu_movement']:.2f}}}$ and the "
         rf"kernel drifts like $\alpha^{{{numbers['centred_drift']:.2f}}}$ for a smooth activation, "
-        rf"$\alpha^{{{numbers['smooth_drift']:.2f}}}$ when every unit starts with a twin, and only "
+        rf"$\alpha^{{{numbers['smooth_drift']:.2f}}}$ when every unit starts with a twin, and "
         rf"$\alpha^{{{numbers['relu_drift']:.2f}}}$ for the ReLU.",
         rf"On a planted teacher the network at the smallest scale has a test error {said} than the tangent model's.",
     ]

@@ -17,9 +17,8 @@ from descent.dynamics.gradient_descent import GradientDescent
 from descent.dynamics.kernel_dynamics import KernelDynamics
 from descent.dynamics.squareplus_descent import SquareplusDescent
 from descent.kernels.arc_cosine import relu_gram
-from descent.networks.antisymmetric import doubled
+from descent.networks.antisymmetric import initial_weights
 from descent.networks.squareplus import network_outputs, tangent_kernel
-from descent.networks.theorem_network import hidden_weights, output_weights
 from descent.networks.two_layer import activation_patterns
 from descent.pipeline.randomness import generator
 
@@ -81,11 +80,7 @@ def initial(start: str, rounding: float, master_seed: int, replicate: int, width
     """
     if start not in ("doubled", "centred"):
         raise ValueError(f"start {start!r}: doubled or centred")
-    units = width // 2 if start == "doubled" else width
-    hidden = hidden_weights(master_seed, replicate, units, dimension)
-    outputs = output_weights("theorem", master_seed, replicate, units, 1)
-    if start == "doubled":
-        hidden, outputs = doubled(hidden, outputs)
+    hidden, outputs = initial_weights(start == "doubled", master_seed, replicate, width, dimension)
     return Start(hidden, outputs, rounding, centred=start == "centred")
 
 

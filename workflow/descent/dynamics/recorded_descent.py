@@ -22,11 +22,12 @@ def record(descent: GradientDescent, eta: float, steps: int, every: int,
     """Run `steps` steps; columns of the metrics (every `every` steps) and of the trajectory (at the `kept` steps).
 
     Metrics: step, flow_time = η · step, loss (sum over all samples, halved) and remainder ‖e(k − 1)‖ of the step that
-    led there (NaN unless every step is recorded). Trajectory: step, flow_time, hidden (rows of m d weights) and
-    crossings, the number of patterns that the step which led there changed (0 where the batch changes).
+    led there (NaN unless every step is recorded). Trajectory: step, flow_time, hidden and outputs (rows of
+    m d and m c weights) and crossings, the number of patterns that the step which led there changed (0 where the
+    batch changes).
     A run whose loss exceeds 10⁶ times the first, or is not a number, stops there: the last row of both is that step.
     """
-    metrics, trajectory = [(0, descent.loss(), 0.0)], [(0, descent.hidden.ravel(), 0)]
+    metrics, trajectory = [(0, descent.loss(), 0.0)], [(0, descent.hidden.ravel(), descent.outputs.ravel(), 0)]
     while descent.steps < steps:
         before = descent.patterns if descent.steps + 1 in kept else None
         descent.step()
@@ -35,10 +36,10 @@ def record(descent: GradientDescent, eta: float, steps: int, every: int,
             metrics.append((k, descent.loss(), descent.remainder() if every == 1 else np.nan))
         diverged = not metrics[-1][1] <= DIVERGED * metrics[0][1]
         if before is not None or diverged:
-            trajectory.append((k, descent.hidden.ravel(), _crossings(before, descent)))
+            trajectory.append((k, descent.hidden.ravel(), descent.outputs.ravel(), _crossings(before, descent)))
         if diverged:
             break
-    weights = _columns(trajectory, ("step", "hidden", "crossings"), eta)
+    weights = _columns(trajectory, ("step", "hidden", "outputs", "crossings"), eta)
     return _columns(metrics, ("step", "loss", "remainder"), eta), weights
 
 

@@ -42,10 +42,12 @@ def mean_error_step(lr: float, n: int, outputs: int) -> float:
 
 
 def stable_step(fraction: float, network: str, inputs: np.ndarray, width: int) -> float:
-    """`fraction` of 2/λ_max of the limiting kernel: H∞, or m (H∞ + G∞) for the `literal` network.
+    """`fraction` of 2/λ_max of the limiting kernel at the start, for each network and what of it is trained.
 
-    G∞ = E[relu relu] is the part of the output layer, which that network trains as well.
+    `theorem`: H∞; `joint`, the same network with both layers trained: H∞ + G∞, where G∞ = E[relu relu] is the output
+    layer's part; `literal`: m (H∞ + G∞).
     """
-    if network == "literal":
-        return fraction * 2 / (width * np.linalg.eigvalsh(h_infinity(inputs) + relu_gram(inputs.T))[-1])
-    return fraction * 2 / np.linalg.eigvalsh(h_infinity(inputs))[-1]
+    kernel = h_infinity(inputs)
+    if network in ("joint", "literal"):
+        kernel += relu_gram(inputs.T)
+    return fraction * 2 / ((width if network == "literal" else 1) * np.linalg.eigvalsh(kernel)[-1])

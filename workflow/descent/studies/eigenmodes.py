@@ -90,11 +90,12 @@ def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, 
     from descent.dynamics import eigenmodes
     from descent.dynamics.gradient_descent import GradientDescent
     from descent.dynamics.recorded_descent import log_spaced_steps
+    from descent.networks.antisymmetric import initial_weights
     from descent.networks.theorem_network import stable_step
 
     seed, width, data = settings["master_seed"], settings["width"], read_table(inputs["data"])
     x, kept = data["x"], log_spaced_steps(settings["steps"], settings["kept_steps"])
-    hidden, signs = eigenmodes.initial_weights(settings["start"], seed, replicate, width, x.shape[1])
+    hidden, signs = initial_weights(settings["start"] == "antisymmetric", seed, replicate, width, x.shape[1])
     eta = stable_step(settings["stable_fraction"], "theorem", x, width)
     gram, parts = eigenmodes.initial_gram(x, hidden), []
     for labels in settings["labels"]:
@@ -114,13 +115,14 @@ def table_prediction(settings: dict[str, Any], inputs: dict[str, Path], outputs:
 
     from descent.dynamics import eigenmodes
     from descent.dynamics.kernel_dynamics import KernelDynamics
+    from descent.networks.antisymmetric import initial_weights
 
     data, seed, parts = read_table(inputs["data"]), settings["master_seed"], []
     x, limit = data["x"], _limit(data["x"])
     for name, run in settings["runs"].items():
         metrics, kept = (read_table(inputs[f"{kind}_{name}"]) for kind in ("metrics", "trajectory"))
         for r in np.unique(kept["replicate"]).tolist():
-            hidden, _ = eigenmodes.initial_weights(run["start"], seed, r, run["width"], x.shape[1])
+            hidden, _ = initial_weights(run["start"] == "antisymmetric", seed, r, run["width"], x.shape[1])
             start = KernelDynamics(eigenmodes.initial_gram(x, hidden), limit.targets)
             for labels in run["labels"]:
                 this = {"replicate": r, "labels": labels}
@@ -207,11 +209,12 @@ def claims(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str,
 def _exact_claims(settings: dict[str, Any], data: Mapping[str, Any], prediction: Mapping[str, Any]) -> list:
     from descent.claims import check
     from descent.dynamics import eigenmode_checks as checks
-    from descent.dynamics.eigenmodes import initial_weights, targets
+    from descent.dynamics.eigenmodes import targets
+    from descent.networks.antisymmetric import initial_weights
     from descent.networks.theorem_network import stable_step
 
     x, seed, width = data["x"], settings["master_seed"], settings["widths"][0]
-    starts = [initial_weights("gaussian", seed, r, width, x.shape[1]) for r in range(settings["replicates"])]
+    starts = [initial_weights(False, seed, r, width, x.shape[1]) for r in range(settings["replicates"])]
     linear = {"starts": starts, "inputs": x, "targets": targets("true", data["digit"], seed, 0), "power": 2,
               "eta": stable_step(settings["stable_fraction"], "theorem", x, width), "steps": settings["steps"]}
     return [

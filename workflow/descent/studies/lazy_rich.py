@@ -260,17 +260,16 @@ def _measured(inputs: Mapping[str, Path]) -> dict[str, Any]:
     """Scales, and for each run what a slope is fitted to, (replicates, scales)."""
     import numpy as np
 
-    from descent.dynamics.lazy_training import final_rows, finite, greatest_rows, tangent_rows
+    from descent.dynamics.lazy_training import final_rows, finite, greatest_rows
 
-    curves, looks = (_tables(inputs, kind) for kind in ("metrics", "trajectory"))
-    trained, examined = ({name: finite(table) for name, table in tables.items()} for tables in (curves, looks))
-    return {"scales": np.unique(examined["relu"]["scale"]),
-            "tangent_error": final_rows(tangent_rows(curves["relu"]), "squared_error")[:, 0],
-            "squared_error": {name: final_rows(table, "squared_error") for name, table in trained.items()},
-            "deviation": {name: greatest_rows(table, "deviation") for name, table in trained.items()},
-            "stability": {name: greatest_rows(table, "stability") for name, table in examined.items()},
-            **{column: {name: final_rows(table, column) for name, table in examined.items()}
-               for column in ("movement", "drift", "flipped", "test_error")}}
+    metrics, looks = ({name: finite(table) for name, table in _tables(inputs, kind).items()}
+                      for kind in ("metrics", "trajectory"))
+    return {"scales": np.unique(looks["relu"]["scale"]),
+            "stability": {name: greatest_rows(table, "stability") for name, table in looks.items()},
+            **{column: {name: final_rows(table, column) for name, table in looks.items()}
+               for column in ("movement", "drift", "flipped", "test_error")},
+            "deviation": {name: greatest_rows(table, "deviation") for name, table in metrics.items()},
+            "training_error": {name: final_rows(table, "squared_error") for name, table in metrics.items()}}
 
 
 def _error_claims(settings: dict[str, Any], inputs: Mapping[str, Path]) -> list:

@@ -1,0 +1,1 @@
+"""Hessian spectra: in closed form, dense, and without the matrix."""
