@@ -85,6 +85,7 @@ def test_positive_mean_is_the_one_sided_t_test(rng):
     assert outcome.holds
     assert not positive_mean(-samples).holds
     assert not positive_mean(samples - 1).holds
+    assert positive_mean([1.0, np.inf, 2.0]).observed == 1
 
 
 def test_trend_p_value_is_the_share_of_orders():

@@ -81,13 +81,17 @@ def mean_within(samples, expected: float, margin: float, error: float = CLAIM_LE
 
 
 def positive_mean(samples) -> Outcome:
-    """Whether the mean of `samples` is positive: Student's one-sided test, p-value against `CLAIM_LEVEL`."""
+    """Whether the mean of `samples` is positive: Student's one-sided test, p-value against `CLAIM_LEVEL`.
+
+    The p-value is 1 when a sample is not finite.
+    """
     import numpy as np
     from scipy.special import stdtr
 
     samples = np.asarray(samples, float)
-    error = samples.std(ddof=1) / np.sqrt(len(samples))
-    p_value = float(stdtr(len(samples) - 1, -samples.mean() / error))
+    with np.errstate(invalid="ignore"):
+        error = samples.std(ddof=1) / np.sqrt(len(samples))
+    p_value = float(stdtr(len(samples) - 1, -samples.mean() / error)) if np.isfinite(error) else 1.0
     return Outcome(p_value, CLAIM_LEVEL, len(samples), p_value <= CLAIM_LEVEL, confidence=1 - CLAIM_LEVEL)
 
 

@@ -81,10 +81,10 @@ def prediction_columns(limit: KernelDynamics, start: KernelDynamics, targets: np
 
 
 def time_to_fraction(times: np.ndarray, squared: np.ndarray, fraction: float) -> float:
-    """Flow time at which a squared error first reaches `fraction` of its first value, ln interpolated; NaN if never."""
+    """Flow time at which a squared error first reaches `fraction` of its first value, ln interpolated; ∞ if never."""
     level, logs = np.log(fraction), np.log(squared / squared[0])
     if not (logs <= level).any():
-        return float("nan")
+        return float("inf")
     i = int(np.argmax(logs <= level))
     return float(times[i - 1] + (times[i] - times[i - 1]) * (level - logs[i - 1]) / (logs[i] - logs[i - 1]))
 
@@ -161,7 +161,9 @@ def time_errors(table: Table, column: str, widths: list[int], labels: str, fract
     runs = [selected(table, start="gaussian", width=m, labels=labels) for m in widths]
     measured, predicted = (np.array([replicate_times(run, name, fraction) for run in runs])
                            for name in ("squared_error", column))
-    return np.abs(np.log(measured / predicted)).T
+    # Infinite where the measured error was not reached, whatever was predicted.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.nan_to_num(np.abs(np.log(measured / predicted)), nan=np.inf, posinf=np.inf).T
 
 
 def joined(tables: Sequence[Table]) -> dict[str, np.ndarray]:

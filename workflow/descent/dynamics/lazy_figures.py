@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from descent.dynamics.lazy_training import final_rows, finite, greatest_rows, moment_slope
+from descent.dynamics.lazy_training import final_rows, finite, greatest_rows, moment_slope, tangent_rows
 from descent.figures import COLORS, THEORY, band, new_figure
 
 Table = Mapping[str, np.ndarray]
@@ -27,7 +27,7 @@ def draw_scaling(metrics: Mapping[str, Table], looks: Mapping[str, Table], lazy:
         _draw_power(panels[0], scales, final_rows(table, "movement"), lazy, color)
         _draw_power(panels[1], scales, final_rows(table, "drift"), range_of_flips, color)
         _draw_power(panels[2], scales, greatest_rows(curve, "deviation"), range_of_flips, color)
-    names = ("movement", "kernel drift", "distance from tangent model")
+    names = ("movement", "kernel drift", "distance from limit")
     titles = (r"$\|\theta-\theta(0)\|\,/\,\|\theta(0)\|$", r"$\|K-K(0)\|_F\,/\,\|K(0)\|_F$",
               r"$\sup_t\,\|u-\bar u\|\,/\,\|y\|$")
     for panel, title, name in zip(panels, titles, names, strict=True):
@@ -62,7 +62,7 @@ def draw_curves(metrics: Table, looks: Table, shown: int = 4):
     curves.legend(loc="lower left", fontsize=7)
     band(errors, scales, final_rows(finite(looks), "test_error"), COLORS[0], "trained networks", marker="o",
          markersize=3)
-    limit = looks["test_error"][np.isinf(looks["scale"])]
+    limit = tangent_rows(looks)["test_error"]
     errors.axhline(limit.mean(), color=THEORY, linestyle="--", label=r"tangent model, $\alpha\to\infty$")
     errors.set(xscale="log", xlabel=r"output scale $\alpha$", ylabel="mean squared error on fresh samples",
                title="Test error at the last flow time", ylim=(0, None))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from descent.dynamics.lazy_training import jackknife_slopes
+from descent.dynamics.lazy_training import final_rows, jackknife_slopes, tangent_rows
 from descent.statistics import mean_interval
 
 Table = Mapping[str, np.ndarray]
@@ -33,12 +33,15 @@ def scale_values(found: Mapping[str, Any], looks: Mapping[str, Table], lazy: Seq
         for column, between in (("movement", lazy), ("drift", flips), ("deviation", flips)):
             numbers |= _slope(f"{run}_{column}", scales, found[column][run], between, 2)
     numbers["narrow_interval"] = max(numbers[f"{name}_high"] - numbers[f"{name}_low"] for name in NARROW)
+    without_first = (scales[scales >= lazy_relu[0]][1], lazy_relu[1])
+    numbers |= _slope("digits_drift_later", scales, found["drift"]["digits"], without_first, 2)
     numbers |= _slope("relu_flipped", scales, found["flipped"]["relu"], lazy_relu, 1)
     for run in ("relu", "smooth", "centred"):
-        limit, own = _limits(looks[run], "test_error"), found["test_error"][run]
+        limit, own = final_rows(tangent_rows(looks[run]), "test_error")[:, 0], found["test_error"][run]
         numbers |= {f"{run}_tangent_error": float(limit.mean()), f"{run}_rich_error": float(own[:, 0].mean()),
                     f"{run}_lazy_error": float(own[:, -1].mean())}
-        moved = scales[-1] * found["movement"][run][:, -1] / _limits(looks[run], "scaled_movement")
+        limit_movement = final_rows(tangent_rows(looks[run]), "scaled_movement")[:, 0]
+        moved = scales[-1] * found["movement"][run][:, -1] / limit_movement
         numbers[f"{run}_movement_ratio"] = float(np.abs(moved - 1).max())
     numbers["rows"] = [
         {"scale": float(scale), **{f"{run}_{column}": float(np.sqrt(np.mean(found[column][run][:, i] ** 2)))
@@ -60,11 +63,6 @@ def _near_from(scales: np.ndarray, deviations: Sequence[float]) -> float | None:
 def _slope(name: str, scales: np.ndarray, values: np.ndarray, between: Sequence[float], order: int) -> dict[str, float]:
     mean, low, high = mean_interval(jackknife_slopes(scales, values, between, order))
     return {name: mean, f"{name}_low": low, f"{name}_high": high}
-
-
-def _limits(table: Table, column: str) -> np.ndarray:
-    infinite = np.isinf(table["scale"])
-    return table[column][infinite][np.argsort(table["replicate"][infinite])]
 
 
 def plane_values(table: Table, directions: Sequence[Sequence[float]], degrees: float = 10.0) -> dict[str, Any]:

@@ -184,6 +184,11 @@ def finite(table: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: values[np.isfinite(table["scale"])] for name, values in table.items()}
 
 
+def tangent_rows(table: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The rows of the tangent model."""
+    return {name: values[np.isinf(table["scale"])] for name, values in table.items()}
+
+
 def final_rows(table: Mapping[str, np.ndarray], column: str) -> np.ndarray:
     """`column` at each network's last step, shape (replicates, scales), both rising."""
     last = table["step"] == table["step"].max()

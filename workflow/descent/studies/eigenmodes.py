@@ -297,7 +297,9 @@ def _delays(settings: dict[str, Any], prediction: Mapping[str, Any], labels: str
     width, fraction = settings["antisymmetric_width"], settings["error_fraction"]
     random, other = (replicate_times(selected(prediction, start="antisymmetric", width=width, labels=name),
                                      "squared_error", fraction) for name in ("random", labels))
-    return np.log(random / other)
+    # Not finite where one was not reached.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.log(random / other)
 
 
 def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:

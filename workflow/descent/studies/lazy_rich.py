@@ -274,15 +274,14 @@ def _measured(inputs: Mapping[str, Path]) -> dict[str, Any]:
 
 def _error_claims(settings: dict[str, Any], inputs: Mapping[str, Path]) -> list:
     from descent.claims import check, report_only
-    from descent.dynamics.lazy_training import final_rows
+    from descent.dynamics.lazy_training import final_rows, tangent_rows
     from descent.statistics import falling_trend
 
-    found, tangent = _measured(inputs), read_table(inputs["trajectory_relu"])
+    found = _measured(inputs)
     error = found["test_error"]["relu"]
     # A few scales from lazy to rich: the exact test counts all orders of their columns.
     chosen = error[:, ::-1][:, :: max(len(found["scales"]) // 5, 1)][:, :6]
-    limit = final_rows({name: values[tangent["scale"] == float("inf")] for name, values in tangent.items()},
-                       "test_error")[:, 0]
+    limit = final_rows(tangent_rows(read_table(inputs["trajectory_relu"])), "test_error")[:, 0]
     return [
         check("tau.4.lazy.test_error", "empirical", r"ReLU, planted teacher: the test error at the common flow time "
               r"falls as $\alpha$ does", falling_trend, {"samples": chosen}, {"rotation": 1},
