@@ -15,7 +15,8 @@ DOCUMENTS = ("tau", "du", "jhu", "eth", "snu")
 def ledger(settings: dict[str, Any], inputs: dict[str, list[Path]], outputs: dict[str, Path]) -> None:
     """Join the studies' rows into one table, in the order of the documents and their items.
 
-    `inputs["claims"]`: the studies' tables, `results/STUDY/claims.parquet`; a row's figure becomes `STUDY/FIGURE`.
+    `inputs["claims"]`: the studies' tables, `results/STUDY/claims.parquet`; a row's figure is of its own study unless it says
+    `STUDY/FIGURE`.
     Raises ValueError when an id appears in two of them.
     """
     rows = [_of_study(claim, path.parent.name) for path in inputs["claims"] for claim in read_claims(path)]
@@ -23,7 +24,8 @@ def ledger(settings: dict[str, Any], inputs: dict[str, list[Path]], outputs: dic
 
 
 def _of_study(claim: Claim, study: str) -> Claim:
-    return replace(claim, figure=f"{study}/{claim.figure}") if claim.figure else claim
+    named = not claim.figure or "/" in claim.figure
+    return claim if named else replace(claim, figure=f"{study}/{claim.figure}")
 
 
 def _position(claim: Claim) -> tuple:
