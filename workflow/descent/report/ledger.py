@@ -15,9 +15,8 @@ DOCUMENTS = ("tau", "du", "jhu", "eth", "snu")
 def ledger(settings: dict[str, Any], inputs: dict[str, list[Path]], outputs: dict[str, Path]) -> None:
     """Join the studies' rows into one table, in the order of the documents and their items.
 
-    `inputs["claims"]`: the studies' tables, `results/STUDY/claims.parquet`; a row's figure is of its own study unless it says
-    `STUDY/FIGURE`.
-    Raises ValueError when an id appears in two of them.
+    `inputs["claims"]`: the studies' tables, `results/STUDY/claims.parquet`; a row's figure is of its own study unless
+    it says `STUDY/FIGURE`. Raises ValueError when an id appears in two of them.
     """
     rows = [_of_study(claim, path.parent.name) for path in inputs["claims"] for claim in read_claims(path)]
     write_claims(outputs["claims"], sorted(rows, key=_position))
