@@ -13,7 +13,8 @@ from descent.bounds.matrix_completion import endings
 def summary(tables: Mapping[int, Mapping[str, Any]], references: Mapping[str, Any],
             scales: list[float], tolerance: float) -> dict[str, Any]:
     """Flat values, and a row for every depth and start: means over replicates at the largest and smallest scale."""
-    rows = [_row(table, depth, start, tolerance) for depth, table in tables.items() for start in ("gaussian", "balanced")]
+    rows = [_row(table, depth, start, tolerance) for depth, table in tables.items()
+            for start in ("gaussian", "balanced")]
     found = {"rows": rows, "scale": scales[-1], **{name: float(np.mean(references[name])) for name in
                                                    ("target_rank", "nuclear_rank", "nuclear_error")},
              "gap": float(np.max(references["gap"])), "capped": sum(row["capped"] for row in rows),

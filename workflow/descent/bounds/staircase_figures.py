@@ -13,7 +13,7 @@ from descent.figures import COLORS, THEORY, band, new_figure
 
 
 def draw_staircase(paths: Mapping[str, Any], depths: Sequence[int], values: Sequence[float]):
-    """Loss against flow time at the smallest scale: aligned (dark) and random balanced starts (pale), plateau levels."""
+    """Loss against flow time at the smallest scale: aligned (dark) and random starts (pale), plateau levels."""
     figure, (axes,) = new_figure(1, len(depths), sharey=True)
     levels = 0.5 * np.cumsum(np.square(values)[::-1])
     for panel, color, depth in zip(np.atleast_1d(axes), COLORS[1:], depths):

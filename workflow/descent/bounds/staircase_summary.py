@@ -40,7 +40,8 @@ def _row(paths: Mapping[str, Any], depth: int, scales: list[float], values: list
     smallest = [runs[-1] for start in ("aligned", "balanced") for runs in runs_of(paths, start, depth)]
     errors = [abs(loss / expected - 1) for run in smallest
               for (loss, _), expected in zip(plateaus(run, values), unlearnt_losses(run, values))]
-    exponents = {"aligned": escape_exponents(aligned, scales)[:, -1], "random": escape_exponents(balanced, scales)[:, -1]}
+    exponents = {name: escape_exponents(times, scales)[:, -1]
+                 for name, times in (("aligned", aligned), ("random", balanced))}
     everything = np.concatenate([part.ravel() for part in exponents.values()])
     return {"depth": depth, "scale": scales[-1], "first": float(aligned[0, -1, 0]), "last": float(aligned[0, -1, -1]),
             "first_expected": escape_time(depth, scales[-1], values[0]),

@@ -46,6 +46,7 @@ class Settings(Block):
 
 
 STARTS = ("gaussian", "balanced")
+NAMES = {"gaussian": "Gaussian", "balanced": "balanced"}
 
 
 def plan(study: StudyPlan, settings: Settings) -> None:
@@ -150,9 +151,8 @@ def _depth_claims(tables: Mapping[int, Mapping[str, Any]]) -> list:
     for start in STARTS:
         for shallow, deep in zip(list(tables)[:-1], list(tables)[1:]):
             found.append(check(
-                f"arora.depth_{deep}_{start}", "empirical", f"From the smallest {start.capitalize()} start {deep} "
-                f"layers have a smaller test error than {shallow}" if start == "gaussian" else
-                f"From the smallest {start} start {deep} layers have a smaller test error than {shallow}",
+                f"arora.depth_{deep}_{start}", "empirical", f"From the smallest {NAMES[start]} start {deep} "
+                f"layers have a smaller test error than {shallow}",
                 checks.less, {"smaller": errors[start, deep][:, -1], "larger": errors[start, shallow][:, -1]},
                 {"smaller": errors[start, deep][:, 0], "larger": errors[start, shallow][:, 0]},
                 "the largest start", figure="final"))
@@ -185,5 +185,6 @@ def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str,
     """The numbers of the section's prose and tables."""
     from descent.bounds.matrix_completion_summary import summary
 
-    found = summary(_tables(settings, inputs), read_table(inputs["references"]), settings["scales"], settings["tolerance"])
+    found = summary(_tables(settings, inputs), read_table(inputs["references"]), settings["scales"],
+                    settings["tolerance"])
     outputs["values"].write_text(json.dumps(found, allow_nan=False, sort_keys=True, indent=1))

@@ -70,7 +70,7 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     shared = {"master_seed": study.master_seed, **settings.model_dump()}
     flows = {key: value for key, value in shared.items() if key not in ("step", "halvings")}
     runs = sum(len(ladder.scales) for ladder in settings.ladders) * (settings.replicates + 1)
-    paths = study.table("paths", flows, {}, seconds=1 + 0.3 * runs, megabytes=0.1 * runs)
+    paths = study.table("paths", flows, {}, seconds=1 + 0.0011 * settings.points * runs, megabytes=0.1 * runs)
     read = {"paths": paths}
     target = {key: shared[key] for key in ("values", "ladders")}
     study.figure("staircase", target, read, seconds=2)
@@ -221,8 +221,8 @@ def _random_claims(settings: Mapping[str, Any], paths: Mapping[str, Any]) -> lis
     random = {"runs": checks.runs_of(paths, "balanced", 2), "starts": _starts(settings, True), "values": values,
               "within": 0.01}
     return [
-        check("saxe.plateau", "asymptotic", r"Between two escapes the loss stays at $\frac12 \sum s_i^{\ast 2}$ over the "
-              "modes not yet learnt: to 5%, at the smallest scale", checks.plateau_levels,
+        check("saxe.plateau", "asymptotic", r"Between two escapes the loss stays at $\frac12 \sum s_i^{\ast 2}$ over "
+              "the modes not yet learnt: to 5%, at the smallest scale", checks.plateau_levels,
               {"runs": smallest, "values": values, "within": 0.05}, {"late": 1},
               "the mode learnt last still counted as unlearnt", form="our own", figure="staircase"),
         check("saxe.random", "asymptotic", "From small random starts two layers learn modes along the same sigmoids "
