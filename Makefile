@@ -37,7 +37,7 @@ verify: environment
 
 test:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt
-	@$(call within,.venv-test) python -m pytest --numprocesses $(CORES) $(PYTEST_ARGUMENTS)
+	@$(call within,.venv-test) OMP_NUM_THREADS=1 python -m pytest --numprocesses $(CORES) $(PYTEST_ARGUMENTS)
 
 lint:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, linregress, t
 
 from descent.statistics import (
     CLAIM_LEVEL,
@@ -15,6 +15,9 @@ from descent.statistics import (
     falling_trend,
     mean_interval,
     mean_ranks,
+    mean_within,
+    positive_mean,
+    power_law,
 )
 
 
@@ -51,6 +54,37 @@ def test_agreement_bound_is_wider_for_more_means_and_fewer_samples():
     assert bounds == sorted(bounds)
     assert bounds[0] == pytest.approx(4.4172, abs=1e-3)
     assert pytest.approx(1e-5) == CLAIM_LEVEL
+
+
+def test_power_law_is_the_regression_of_the_logarithms(rng):
+    sizes = np.repeat([10.0, 100.0, 1000.0], 4)
+    values = 3 * sizes**-0.5 * np.exp(0.1 * rng.standard_normal(12))
+    slope, half = power_law(sizes, values, 0.05)
+    reference = linregress(np.log(sizes), np.log(values))
+    assert slope == pytest.approx(reference.slope)
+    assert half == pytest.approx(t.ppf(0.975, 10) * reference.stderr)
+
+
+def test_mean_within_asks_the_whole_interval(rng):
+    samples = 2 + 0.01 * rng.standard_normal(12)
+    _, low, high = mean_interval(samples, 1 - CLAIM_LEVEL)
+    outcome = mean_within(samples, 2.0, 0.1)
+    assert outcome.holds
+    assert outcome.observed == pytest.approx(max(2 - low, high - 2))
+    assert not mean_within(samples, 1.0, 0.1).holds
+    assert not mean_within(samples[:2], 2.0, 0.1).holds
+    assert mean_within(samples, 2.0, 0.1, 0.05).observed < outcome.observed
+
+
+def test_positive_mean_is_the_one_sided_t_test(rng):
+    from scipy.stats import ttest_1samp
+
+    samples = 1 + 0.3 * rng.standard_normal(12)
+    outcome = positive_mean(samples)
+    assert outcome.observed == pytest.approx(ttest_1samp(samples, 0, alternative="greater").pvalue)
+    assert outcome.holds
+    assert not positive_mean(-samples).holds
+    assert not positive_mean(samples - 1).holds
 
 
 def test_trend_p_value_is_the_share_of_orders():

@@ -56,3 +56,13 @@ def test_findings_say_what_the_numbers_say():
     first, second = summary.findings({**numbers, "both_lambda_min_h_last": 0.04, "both_flow_fails": 1})
     assert "falls from 0.05 to 0.04;" in first
     assert "fails" in second
+
+
+def test_measured_rate_is_that_of_the_last_steps():
+    step = np.arange(101)
+    loss = np.where(step < 90, np.exp(-step / 10), np.exp(-9 - (step - 90) / 100))
+    table = {name: np.tile(values, 2) for name, values in (
+        ("step", step), ("flow_time", 0.5 * step), ("loss", loss), ("parts", np.ones(101, int)))}
+    table["replicate"] = np.repeat([0, 1], 101)
+    assert summary.measured_rate(table) == pytest.approx(0.02)
+    assert summary.measured_rate(table, part=1e-6) == pytest.approx(0.02)

@@ -29,10 +29,18 @@ def joined(*tables):
 
 
 def test_decay_is_held_to_its_rate():
-    assert checks.decays(decay(1.0), 1.0).holds
-    assert checks.decays(decay(1.5), 1.0).holds
-    assert not checks.decays(decay(0.999), 1.0).holds
-    assert not checks.decays(decay(1.5), 2.0).holds
+    assert checks.decays(decay(1.0), 1.0, 1e-9).holds
+    assert checks.decays(decay(1.5), 1.0, 1e-9).holds
+    assert not checks.decays(decay(0.999), 1.0, 1e-9).holds
+    assert not checks.decays(decay(1.5), 2.0, 1e-9).holds
+
+
+def test_decay_is_held_to_its_rate_by_the_integrator_too():
+    table = decay(1.0)
+    table["integrated"] *= 1 + 1e-6
+    assert checks.decays(table, 1.0, 1e-5).holds
+    assert not checks.decays(table, 1.0, 1e-9).holds
+    assert checks.decays(table, 1.0, 1e-5).cases == 30 + np.isfinite(table["integrated"]).sum()
 
 
 def test_equality_is_two_sided():

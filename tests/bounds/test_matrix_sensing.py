@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from descent.bounds import matrix_sensing as checks
+from descent.bounds.end_to_end import first_order
 from descent.networks.linear_network import product
 
 
@@ -58,5 +59,6 @@ def test_half_times_and_slopes():
     values, times = np.array([[0.0, 0.0], [0.6, 0.1], [1.0, 0.2]]), np.array([0.0, 1.0, 2.0])
     assert checks.half_times(values, times, np.array([1.0, 1.0])).tolist() == [1.0, np.inf]
     distances = np.array([[4.0, 2.0, 1.0], [8.0, 4.0, 2.0]])
-    assert checks.descent_approaches_flow(distances, 0.05).holds
-    assert not checks.descent_approaches_flow(distances**2, 0.05).holds
+    assert first_order([distances], 0.05).holds
+    assert not first_order([distances**2], 0.05).holds
+    assert first_order([distances**2], 0.05, slope=2.0).holds

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from descent.kernels.arc_cosine import relu_gram
-from descent.kernels.neural_tangent_kernel import g_activations, h_infinity, h_patterns
+from descent.kernels.neural_tangent_kernel import g_activations, h_infinity, h_patterns, least_limit_eigenvalue
 from descent.networks import two_layer
 from descent.networks.two_layer import activation_patterns
 
@@ -104,3 +104,10 @@ def test_blocks_of_units_change_no_bit(monkeypatch, rng):
     whole = h_patterns(x, patterns)
     monkeypatch.setattr(two_layer, "BLOCK", 7)
     np.testing.assert_array_equal(h_patterns(x, patterns), whole)
+
+
+@given(st.floats(0.01, np.pi - 0.01))
+def test_least_eigenvalue_of_two_samples(angle):
+    x = np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]])
+    expected = 0.5 - abs(np.cos(angle)) * (np.pi - angle) / (2 * np.pi)
+    assert least_limit_eigenvalue(x) == pytest.approx(expected, abs=1e-14)

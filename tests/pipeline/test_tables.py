@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from descent.pipeline.sidecar import file_digest
-from descent.pipeline.tables import TableError, join_tables, read_table, table_settings, write_table
+from descent.pipeline.tables import TableError, join_tables, read_table, read_tables, table_settings, write_table
 
 NUMBERS = [np.float64, np.float32, np.int64, np.int8, np.uint64, np.bool_]
 
@@ -128,3 +128,9 @@ def test_tables_with_other_columns_are_not_joined(table, tmp_path):
     write_table(tmp_path / "other", {"replicate": [1]})
     with pytest.raises(ValueError, match="[Ss]chema"):
         join_tables([table, tmp_path / "other"], tmp_path / "joined")
+
+
+def test_tables_of_a_kind_are_read_by_name(table):
+    found = read_tables({"metrics_b": table, "spectrum_b": table, "metrics_a": table}, "metrics")
+    assert list(found) == ["b", "a"]
+    np.testing.assert_array_equal(found["a"]["w"], read_table(table)["w"])

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -82,6 +83,16 @@ def test_results_that_cannot_be_written_are_named(checkout):
     assert done.returncode != 0
     assert "results" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_dry_run_says_why_in_a_line_for_each_stage_and_not_for_all_that_are_missing(checkout, laboratory):
+    lines = [line for line in checkout.run("report", "--dry-run").text.splitlines() if line.endswith(": missing")]
+    assert len(lines) == 21
+    assert re.fullmatch(r"descent: and the outputs of \d\d+ more stages: missing", lines[-1])
+    for kind in ("svg", "pdf"):
+        laboratory.path(f"results/planted_relu/figures/width.{kind}").unlink()
+    text = laboratory.run("report", "--dry-run").text
+    assert "descent: results/planted_relu/figures/width.svg, width.pdf: missing" in text
 
 
 def test_a_missing_source_is_named_before_any_work(checkout):

@@ -14,7 +14,8 @@ from tests.in_process import run_study, smoke_settings
 
 HOLDS = {
     "tau.4.1.convergence", "tau.4.1.equality", "tau.4.1.solution", "tau.4.2.growth", "tau.4.2.square_root",
-    "tau.4.2.linear", "tau.4.2.saturation", "tau.4.2.contraction", "tau.4.2.worst_case", "tau.4.2.closed_form",
+    "tau.4.2.refined", "tau.4.2.linear", "tau.4.2.saturation", "tau.4.2.contraction", "tau.4.2.worst_case",
+    "tau.4.2.closed_form",
     "tau.4.3.kernel_quadrature", "tau.4.3.kernel_monte_carlo", "du.3.limit_quadrature", "du.3.limit_monte_carlo",
 }
 

@@ -21,6 +21,15 @@ def mean_interval(samples, confidence: float = 0.95) -> tuple[float, float, floa
     return float(samples.mean()), float(samples.mean() - half), float(samples.mean() + half)
 
 
+def power_law(sizes, values, error: float) -> tuple[float, float]:
+    """Slope of ln `values` against ln `sizes` by least squares, and half of its t-interval of level 1 - `error`."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    (slope, _), covariance = np.polyfit(np.log(sizes), np.log(values), 1, cov=True)
+    return float(slope), float(stdtrit(len(sizes) - 2, 1 - error / 2) * np.sqrt(covariance[0, 0]))
+
+
 def agreement(means, errors, expected, samples: int, scale: float = 1.0) -> Outcome:
     """Whether every mean of `samples` samples, with its standard error, agrees with `scale` times its expectation.
 
@@ -59,6 +68,27 @@ def binomial_agreement(successes, trials, expected) -> Outcome:
     ends = np.where(expected > shares, high, low)
     reach = np.divide(expected - shares, ends - shares, out=np.zeros(len(shares)), where=expected != shares)
     return Outcome(float(reach.max()), 1.0, int(np.sum(trials)), bool(np.all(reach <= 1)), confidence=1 - CLAIM_LEVEL)
+
+
+def mean_within(samples, expected: float, margin: float, error: float = CLAIM_LEVEL) -> Outcome:
+    """Whether Student's interval of level 1 - `error` for the mean of `samples` lies in `expected` +- `margin`.
+
+    Observed: the distance of the interval's farther end from `expected`.
+    """
+    _, low, high = mean_interval(samples, 1 - error)
+    farthest = max(abs(low - expected), abs(high - expected))
+    return Outcome(farthest, margin, len(samples), farthest <= margin, confidence=1 - error)
+
+
+def positive_mean(samples) -> Outcome:
+    """Whether the mean of `samples` is positive: Student's one-sided test, p-value against `CLAIM_LEVEL`."""
+    import numpy as np
+    from scipy.special import stdtr
+
+    samples = np.asarray(samples, float)
+    error = samples.std(ddof=1) / np.sqrt(len(samples))
+    p_value = float(stdtr(len(samples) - 1, -samples.mean() / error))
+    return Outcome(p_value, CLAIM_LEVEL, len(samples), p_value <= CLAIM_LEVEL, confidence=1 - CLAIM_LEVEL)
 
 
 def falling_trend(samples, rotation: int = 0) -> Outcome:

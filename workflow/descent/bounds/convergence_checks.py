@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import stdtrit
 
 from descent.bounds import convergence
 from descent.claims import Outcome
 from descent.kernels.neural_tangent_kernel import h_infinity, h_patterns
 from descent.networks.two_layer import activation_patterns
+from descent.statistics import power_law
 
 Table = Mapping[str, np.ndarray]
 
@@ -57,9 +57,8 @@ def closed_form(inputs: np.ndarray, counts: np.ndarray, draws: int, gram: np.nda
 
 def width_exponent(widths: np.ndarray, distances: np.ndarray, expected: float, error: float) -> Outcome:
     """The log-log slope of ‖H(0) − H∞‖₂ against the width has `expected` in its t-interval of level 1 − `error`."""
-    (slope, _), covariance = np.polyfit(np.log(widths), np.log(distances), 1, cov=True)
-    margin = float(stdtrit(len(widths) - 2, 1 - error / 2) * np.sqrt(covariance[0, 0]))
-    distance = abs(float(slope) - expected)
+    slope, margin = power_law(widths, distances, error)
+    distance = abs(slope - expected)
     return Outcome(distance, margin, len(widths), distance <= margin, confidence=1 - error)
 
 

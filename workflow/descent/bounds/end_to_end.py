@@ -116,11 +116,14 @@ def halving_slopes(distances: np.ndarray) -> np.ndarray:
     return np.log2(distances[..., :-1] / distances[..., 1:])
 
 
-def first_order(distances: Sequence[np.ndarray], within: float) -> Outcome:
-    """tau.3.4: whether the last halving of η halves the distance, slope 1 ± `within`; observed: the worst slope."""
+def first_order(distances: Sequence[np.ndarray], within: float, slope: float = 1.0) -> Outcome:
+    """Whether the last halving of η halves the distance: slope 1 ± `within`. Observed: the slope furthest from it.
+
+    `distances`: tables (runs, steps), η halved from left to right; another `slope` is a wrong order.
+    """
     last = np.concatenate([halving_slopes(np.atleast_2d(table))[:, -1] for table in distances])
-    worst = float(last[np.abs(last - 1).argmax()])
-    return Outcome(worst, 1.0, len(last), abs(worst - 1) <= within)
+    worst = float(last[np.abs(last - slope).argmax()])
+    return Outcome(worst, slope, len(last), abs(worst - slope) <= within)
 
 
 def does_not_vanish(distances: Sequence[np.ndarray], slope: float) -> Outcome:

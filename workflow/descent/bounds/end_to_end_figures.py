@@ -69,5 +69,5 @@ def draw_mechanism(powers: Mapping[str, Any], paths: Mapping[str, Any], depths: 
     left.set(yscale="log", xlabel="flow time $t$", ylabel="relative residual of the power identity")
     left.legend(loc="center right")
     right.set(xlabel=r"flow time $t = \eta k$", ylabel="share of the squared speed along $w$", ylim=(-0.03, 1.03))
-    right.legend(loc="lower right")
+    right.legend(loc="upper right")
     return figure

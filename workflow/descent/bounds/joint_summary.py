@@ -95,6 +95,18 @@ def decay_values(both: Table, hidden: Table, lambda_0: float) -> dict[str, float
             "hidden_rate_last": float(np.mean((2 * hidden["hidden_form"] / hidden["squared_error"])[end]))}
 
 
+def measured_rate(metrics: Table, part: float = 0.1) -> float:
+    """−Δ ln ‖u − y‖²/Δt of descent over the last `part` of the steps, mean over the replicates.
+
+    Where weights slide along hyperplanes this is less than the rate from the gradient at a single step.
+    """
+    rates = []
+    for run in replicates(whole_step(metrics)):
+        first = min(round((1 - part) * (len(run["step"]) - 1)), len(run["step"]) - 2)
+        rates.append(np.log(run["loss"][first] / run["loss"][-1]) / (run["flow_time"][-1] - run["flow_time"][first]))
+    return float(np.mean(rates))
+
+
 def comparison(both: Table, hidden: Table) -> dict[str, Any]:
     """log10 of the last squared error with the hidden layer alone over that with both, mean and 95% interval.
 

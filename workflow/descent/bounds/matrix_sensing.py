@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from descent.bounds.end_to_end import ROUNDING, halving_slopes
+from descent.bounds.end_to_end import ROUNDING
 from descent.claims import Outcome
 from descent.dynamics.flow import flow_with_error, pack, unpack
 from descent.networks.linear_network import (
@@ -239,16 +239,6 @@ def closed_flow(runs: Sequence[Mapping], times: Sequence[float]) -> Outcome:
         worst = max(worst, float(np.abs(alone - matrices).max() / norm))
         bound = max(bound, float((error + depth * norm * run["integration_error"]) / norm))
     return Outcome(worst, bound, len(runs) * len(times), worst <= bound)
-
-
-def descent_approaches_flow(distances: np.ndarray, within: float) -> Outcome:
-    """Whether the last halving of η halves the distance of descent from flow; observed: the slope furthest from 1.
-
-    `distances` (runs, steps), η halved from left to right.
-    """
-    last = halving_slopes(distances)[:, -1]
-    worst = float(last[np.abs(last - 1).argmax()])
-    return Outcome(worst, 1.0, len(last), abs(worst - 1) <= within)
 
 
 def half_times(values: np.ndarray, times: np.ndarray, goals: np.ndarray) -> np.ndarray:

@@ -20,6 +20,11 @@ def h_infinity(inputs: np.ndarray) -> np.ndarray:
     return gram
 
 
+def least_limit_eigenvalue(inputs: np.ndarray) -> float:
+    """λ_0 = λ_min(H∞) of `inputs` (n, d) of unit length: the number on which the convergence theorem rests."""
+    return float(np.linalg.eigvalsh(h_infinity(inputs))[0])
+
+
 def _angles(inputs: np.ndarray, cosines: np.ndarray) -> np.ndarray:
     angles = np.arccos(cosines)
     # Rounding of a cosine near 1 or −1 costs the arccosine up to half of its digits; the chord keeps them.

@@ -14,6 +14,8 @@ from descent.pipeline.stage import Stage
 from descent.pipeline.staleness import estimate, stale_outputs
 from descent.pipeline.store import open_store
 
+_LISTED = 20  # stages that merely lack their outputs, in a dry run's reasons
+
 
 def check_results_folder() -> None:
     """Raise OSError with one line when `results` cannot hold results: Snakemake would show its own calls."""
@@ -37,12 +39,24 @@ class Session:
             return ["descent: nothing is stale; the report: " + ", ".join(REPORT)]
         count, seconds, megabytes = estimate(self.plan, self.stale, self.targets)
         minutes = seconds / cores / 60
-        lines = [f"descent: {path}: {reason}" for path, reason in self.stale.items()] if reasons else []
-        return lines + [
+        return (self._reasons() if reasons else []) + [
             f"descent: {count} of {len(self.plan.upstream(self.targets))} stages are to run, "
             f"at most about {max(minutes, 0.1):.1f} min on {cores} core(s) and {megabytes:.0f} MB of disk; "
             "what the store has takes a moment each"
         ]
+
+    def _reasons(self) -> list[str]:
+        # A line for each stage; of those that merely lack their outputs, the first few.
+        stages: dict[tuple[int, str], list[str]] = {}
+        for path, reason in self.stale.items():
+            stages.setdefault((id(self.plan.producer(path)), reason), []).append(path)
+        lines = {reason: [] for _, reason in stages}
+        for (_, reason), (first, *others) in stages.items():
+            lines[reason].append(f"descent: {', '.join([first, *(Path(path).name for path in others)])}: {reason}")
+        missing = lines.get("missing", [])
+        if len(missing) > _LISTED:
+            missing[_LISTED:] = [f"descent: and the outputs of {len(missing) - _LISTED} more stages: missing"]
+        return [line for found in lines.values() for line in found]
 
     def refusal(self) -> str | None:
         """One line when a stale stage needs a GPU that this machine lacks and nothing in the store can replace it.

@@ -53,6 +53,12 @@ def read_table(path: Path, columns: list[str] | None = None) -> dict[str, Any]:
     return {name: _numpy_column(table.column(name)) for name in table.column_names}
 
 
+def read_tables(paths: Mapping[str, Path], kind: str) -> dict[str, dict[str, Any]]:
+    """`read_table` of every path whose name is KIND_NAME, by NAME, in the given order."""
+    return {name.removeprefix(f"{kind}_"): read_table(path)
+            for name, path in paths.items() if name.startswith(f"{kind}_")}
+
+
 @contextlib.contextmanager
 def _opened(path: Path):
     import pyarrow as pa

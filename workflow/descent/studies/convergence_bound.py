@@ -18,7 +18,7 @@ from descent.pipeline.device import DeviceSetting, resolve
 from descent.pipeline.randomness import generator
 from descent.pipeline.settings import Block
 from descent.pipeline.study import StudyPlan
-from descent.pipeline.tables import read_table, table_settings, write_table
+from descent.pipeline.tables import read_table, read_tables, table_settings, write_table
 
 TITLE = "Theorem 3.2 on MNIST-1D: does training stay below the bound?"
 
@@ -203,17 +203,18 @@ def figure_loss_and_bounds(settings: dict[str, Any], inputs: dict[str, Path], ou
     """Training error against the bounds for a small and a large step (du.6)."""
     from descent.bounds.convergence_figures import draw_loss_and_bounds
 
-    save_figure(draw_loss_and_bounds(_tables(inputs, "bound")), outputs, settings["preview"])
+    save_figure(draw_loss_and_bounds(read_tables(inputs, "bound")), outputs, settings["preview"])
 
 
 def figure_hypothesis(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """What the theorem assumes and its proof controls (du.6)."""
     from descent.bounds.convergence import radius
     from descent.bounds.convergence_figures import draw_hypothesis
+    from descent.kernels.neural_tangent_kernel import least_limit_eigenvalue
 
     x = read_table(inputs["data"])["x"]
-    lambda_0 = _least_eigenvalue(x)
-    figure = draw_hypothesis(_tables(inputs, "spectrum"), lambda_0, radius(len(x), lambda_0, settings["delta"]))
+    lambda_0 = least_limit_eigenvalue(x)
+    figure = draw_hypothesis(read_tables(inputs, "spectrum"), lambda_0, radius(len(x), lambda_0, settings["delta"]))
     save_figure(figure, outputs, settings["preview"])
 
 
@@ -221,28 +222,15 @@ def figure_flow_limit(settings: dict[str, Any], inputs: dict[str, Path], outputs
     """The flow bound as the step goes to 0 (du.6)."""
     from descent.bounds.convergence_figures import draw_flow_limit
 
-    save_figure(draw_flow_limit(_tables(inputs, "bound")), outputs, settings["preview"])
+    save_figure(draw_flow_limit(read_tables(inputs, "bound")), outputs, settings["preview"])
 
 
 def figure_labels_and_batches(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """Training loss of every run (du.6)."""
     from descent.bounds.convergence_figures import draw_labels_and_batches
 
-    figure = draw_labels_and_batches(_tables(inputs, "metrics"), settings["labels"])
+    figure = draw_labels_and_batches(read_tables(inputs, "metrics"), settings["labels"])
     save_figure(figure, outputs, settings["preview"])
-
-
-def _tables(inputs: Mapping[str, Path], kind: str) -> dict[str, Any]:
-    return {name.removeprefix(f"{kind}_"): read_table(path)
-            for name, path in inputs.items() if name.startswith(f"{kind}_")}
-
-
-def _least_eigenvalue(x) -> float:
-    import numpy as np
-
-    from descent.kernels.neural_tangent_kernel import h_infinity
-
-    return float(np.linalg.eigvalsh(h_infinity(x))[0])
 
 
 def claims(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
@@ -296,7 +284,7 @@ def _descent_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> 
 
     eigenvalues, n, width = np.linalg.eigvalsh(h_infinity(x)), len(x), settings["width"]
     rate, wrong, wrong_text = eigenvalues[0], {"rate": eigenvalues[-1]}, WRONG_RATE
-    bounds, spectra = _tables(inputs, "bound"), _tables(inputs, "spectrum")
+    bounds, spectra = read_tables(inputs, "bound"), read_tables(inputs, "spectrum")
     covered = [name for name in bounds if name not in LIMIT[1:]]
     start = max(float(np.exp(bounds[name]["log_error"][bounds[name]["step"] == 0].max())) for name in covered)
     allowed, needed = (convergence.movement_bound(n, width, start, rate),
@@ -345,7 +333,7 @@ def _reported(settings: dict[str, Any], inputs: Mapping[str, Path]) -> list:
     from descent.bounds.convergence_summary import run_row
     from descent.claims import report_only
 
-    rows = {name: run_row(table, None) for name, table in _tables(inputs, "metrics").items()}
+    rows = {name: run_row(table, None) for name, table in read_tables(inputs, "metrics").items()}
     outside = {"_mini_": "cycled mini-batches", "one_hot_": "ten one-hot outputs", "literal_": "the literal network"}
     groups = {key: [row for name, row in rows.items() if key in name and not row["diverged"]] for key in outside}
     return [report_only(f"du.6.{key.strip('_')}", f"Largest final over first loss of the runs with {outside[key]} that "
@@ -360,7 +348,7 @@ def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str,
     from descent.bounds import convergence_summary as summary
 
     x = read_table(inputs["data"])["x"]
-    metrics, spectra, bounds = (_tables(inputs, kind) for kind in ("metrics", "spectrum", "bound"))
+    metrics, spectra, bounds = (read_tables(inputs, kind) for kind in ("metrics", "spectrum", "bound"))
     found = summary.gram_values(x, read_table(inputs["gram"]), read_table(inputs["spectra"]), settings["width"])
     found |= summary.theorem_values(len(x), settings["width"], settings["delta"], found["lambda_0"],
                                     metrics["digit_full_stable"], spectra["digit_full_stable"])

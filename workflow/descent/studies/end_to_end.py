@@ -233,7 +233,7 @@ def _identity_claims(settings: Mapping[str, Any]) -> list:
               r"$G = \nabla\ell(W)$",
               checks.symmetric_factor, {"draws": factors, "targets": targets, **symmetric}, wrong, transposed),
         check("tau.3.2.flow", "theorem", "The flow of $W$ by that formula is the flow of $UU^\\top$",
-              checks.symmetric_flow,              {**start, **symmetric}, wrong, transposed),
+              checks.symmetric_flow, {**start, **symmetric}, wrong, transposed),
         check("tau.3.3", "theorem", r"With one output $\dot w = -\|w\|^{2 - 2/N} \left(g + (N - 1)\, (w^\top g)\, "
               r"w/\|w\|^2\right)$", checks.scalar_form,
               {"draws": vectors, "depths": depths}, {"more": 1.0}, "$N$ in place of $N - 1$", figure="mechanism"),
