@@ -33,7 +33,8 @@ def test_exponents_are_exact_for_powers_with_a_constant():
 
 def test_the_plateau_is_half_the_square_of_the_mode_to_come():
     (loss, learnt), = checks.plateaus(made_up(1e-4), VALUES)
-    assert learnt == 1 and loss == pytest.approx(0.5, rel=0.01)
+    assert learnt == 1
+    assert loss == pytest.approx(0.5, rel=0.01)
     assert checks.unlearnt_losses(made_up(1e-4), VALUES) == [0.5]
     assert checks.unlearnt_losses(made_up(1e-4), VALUES, late=1) == [8.5]
     assert checks.plateaus(made_up(1e-4), VALUES, apart=10) == []

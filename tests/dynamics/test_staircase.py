@@ -56,7 +56,8 @@ def test_effective_starts_of_aligned_layers_are_their_modes_and_projection_only_
     np.testing.assert_allclose(effective_starts(aligned_layers(U, V, 2, 6, 0.1), U, V), 0.01)
     random = isotropic_layers(draws, 5, 4, 2, 6, 0.1)
     projected, plain = (effective_starts(random, U, V, choice) for choice in (True, False))
-    assert projected[0] == pytest.approx(plain[0]) and projected[1] < plain[1]
+    assert projected[0] == pytest.approx(plain[0])
+    assert projected[1] < plain[1]
 
 
 def test_the_staircase_has_the_loss_of_its_modes_and_crosses_on_time():
