@@ -50,5 +50,7 @@ def draw_final(tables: Tables, references: Mapping[str, Any]):
     axes[1].set(ylabel="relative error, unobserved entries")
     for panel in axes:
         panel.set(xscale="log", yscale="log", xlabel=r"size of the start $\|W(0)\|_F / \|M\|_F$")
+    axes[0].set_yticks([5, 10, 20, 40, 80], ["5", "10", "20", "40", "80"])
+    axes[0].minorticks_off()
     axes[1].legend(loc="lower right")
     return figure

@@ -42,6 +42,6 @@ def _finding(rows: Mapping[int, Mapping[str, Any]], found: Mapping[str, Any]) ->
             f"{deepest} layers end with effective rank {rows[deepest]['rank']:.1f} and relative test error "
             f"{rows[deepest]['error']:.2g}, two with {rows[2]['rank']:.1f} and {rows[2]['error']:.2g}, one with "
             f"{rows[1]['rank']:.0f} and {rows[1]['error']:.2g}; the least nuclear norm has "
-            f"{found['nuclear_error']:.2g}: " + ("depth is a bias towards low rank that no norm was asked for"
+            f"{found['nuclear_error']:.2g}: " + ("depth favours low rank"
                                                 if better else "depth does not help throughout")
             + f" ([arora.depth_{deepest}_gaussian](#claim-arora.depth_{deepest}_gaussian)).")

@@ -43,13 +43,13 @@ def draw_modes(paths: Mapping[str, Any], effective: np.ndarray, plain: np.ndarra
                   label=f"$s^\\ast$ = {value:g}")
         left.plot(run["flow_time"], expected[:, i], color=color, linestyle="--", linewidth=1.2)
         left.plot(run["flow_time"], other[:, i], color=color, linestyle=":", linewidth=1.2)
-    left.set(xlabel="flow time $t$", ylabel=r"mode $u_i^\top W v_i$")
-    left.legend(loc="center right")
+    left.set(xlabel="flow time $t$", ylabel=r"mode $u_i^\top W v_i$", xlim=(0, None))
+    left.legend(loc=(0.55, 0.6))
     scales = [one["scale"][0] for one in runs[0]]
     for starts, color, label in ((plain, COLORS[3], "not orthogonalized"), (effective, COLORS[2], "orthogonalized")):
         band(right, scales, effective_deviations(runs, starts, values), color, label, marker=".")
     right.set(xscale="log", yscale="log", xlabel="scale $a$ of the layers", ylabel=r"largest deviation / $s^\ast$")
-    right.legend(loc="center right", title=r"directions $c_i$", title_fontsize=8)
+    right.legend(loc="lower right", title=r"directions $c_i$", title_fontsize=8)
     return figure
 
 
@@ -64,6 +64,8 @@ def draw_escapes(paths: Mapping[str, Any], scales: Mapping[int, Sequence[float]]
                        label=f"$s^\\ast$ = {value:g}")
             panel.plot(fine, [escape_time(depth, a, value) for a in fine], color=color, linewidth=1)
         panel.set(xscale="log", title=f"N = {depth}", xlabel="scale $a$ of the layers")
+        panel.set_xticks(mine, [f"{a:g}" for a in mine])
+        panel.minorticks_off()
         if depth > 2:
             panel.set_yscale("log")
     np.atleast_1d(axes)[0].set_ylabel(r"escape time $T$ (flow time)")
