@@ -48,8 +48,9 @@ def _row(paths: Mapping[str, Any], depth: int, scales: list[float], values: list
             "last_expected": escape_time(depth, scales[-1], values[-1]),
             "random_last_least": float(balanced[:, -1, -1].min()),
             "random_last_greatest": float(balanced[:, -1, -1].max()),
-            "exponent_aligned": float(exponents["aligned"].mean()),
-            "exponent_least": float(exponents["random"].min()), "exponent_greatest": float(exponents["random"].max()),
+            "exponent_aligned": round(float(exponents["aligned"].mean()), 4) + 0.0,
+            "exponent_least": round(float(exponents["random"].min()), 4) + 0.0,
+            "exponent_greatest": round(float(exponents["random"].max()), 4) + 0.0,
             "exponent_error": float(np.abs(everything - (depth - 2)).max()), "plateaus": len(errors),
             "plateau_error": float(max(errors))}
 
