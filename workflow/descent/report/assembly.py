@@ -45,6 +45,8 @@ DOCUMENT_TITLES = {
     "jhu": "Homework 2, Mathematics of Deep Learning, Johns Hopkins University (2019)",
     "eth": "Exercise 5, Optimization Landscape of Neural Networks",
     "snu": "Homework 1, Mathematical Foundations of Deep Neural Networks, Seoul National University (2024)",
+    "saxe": "@saxe2014, and extensions of it",
+    "arora": "@arora2019deep, and extensions of it",
 }
 
 
