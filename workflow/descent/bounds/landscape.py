@@ -127,7 +127,7 @@ def aligned_spectrum(runs: Sequence[tuple[Label, Mapping[str, Any]]], target: fl
 
 
 def half_times(runs: Mapping[str, Any], target: float, within: float, power: float = 0.0) -> Outcome:
-    """Whether aligned runs escape after `aligned.aligned_time`, up to a part `within`; its exponent is 2 − (2 − power)/N.
+    """Whether aligned runs escape after `aligned.aligned_time` with exponent 2 − (2 − power)/N, up to a part `within`.
 
     Observed: the largest relative difference.
     """

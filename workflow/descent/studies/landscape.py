@@ -258,7 +258,8 @@ def _aligned_claims(settings: Mapping[str, Any], inputs: Mapping[str, Path], run
               figure="aligned"),
         check("tau.2.4.end_to_end", "asymptotic", "From balanced starts on the raw sets $w$ follows the equation of "
               r"tau.3.3 within $5\%$ of $\|w^\ast\|$", checks.follows_end_to_end,
-              {"reference": read_table(inputs["reference"]), "within": 0.05}, {"column": "wrong"}, "$N$ in place of $N - 1$", figure="data_sets"),
+              {"reference": read_table(inputs["reference"]), "within": 0.05}, {"column": "wrong"},
+              "$N$ in place of $N - 1$", figure="data_sets"),
     ]
 
 
@@ -281,7 +282,8 @@ def _escape_claims(runs) -> list:
               r"((a \sin\theta)^{N-2} \|q\|)$, aligned $1/((N - 2)\, a^{N-2} s^\ast)$, within $5\%$ at the smallest "
               "scale", checks.escape_within, {"runs": runs, "depths": [N for N in depths if N > 2],
                                               "starts": ("aligned", "balanced"), "within": 0.05},
-              {"factors": {N: (N - 2) / (N - 1) for N in depths if N > 2}}, "$N - 1$ in place of $N - 2$", figure="escape"),
+              {"factors": {N: (N - 2) / (N - 1) for N in depths if N > 2}}, "$N - 1$ in place of $N - 2$",
+              figure="escape"),
         check("tau.2.4.exponent", "asymptotic", "Escape times grow as $a^{-(N-2)}$, for $N = 2$ as "
               r"$\ln(1/a)$: the last two differences between scales have the exponent $N - 2 \pm 0.05$",
               checks.escape_exponents, {"runs": runs, "within": 0.05}, {"shift": 1.0}, "$N - 1$, the inverse of the "
