@@ -60,7 +60,7 @@ def plan(study: StudyPlan, settings: Settings) -> None:
         replicates = 1 if name == WHITENED else settings.replicates
         runs = replicates * len(settings.depths) * len(settings.scales) * len(starts)
         made = study.train({"data": name}, {**one, "starts": starts}, {"data": path}, range(replicates),
-                           seconds=1 + 0.04 * runs, megabytes=0.2 * runs)
+                           seconds=1 + 0.08 * runs, megabytes=0.2 * runs)
         spectrum = study.analysis({"data": name}, "hessian_spectrum",
                                   "descent.curvature.hessian_spectrum:hessian_spectrum", {},
                                   {"trajectory": made["trajectory"], "data": path}, seconds=1 + 0.006 * runs)
@@ -68,13 +68,13 @@ def plan(study: StudyPlan, settings: Settings) -> None:
         if name != WHITENED:
             trajectories[f"trajectory_{name}"] = made["trajectory"]
     paths["runs"] = study.table("runs", shared, paths, seconds=1)
-    paths["reference"] = study.table("reference", shared, paths, seconds=8)
+    paths["reference"] = study.table("reference", shared, paths, seconds=4)
     first = settings.data[0]
     for figure in ("landscape", "data_sets"):
         study.figure(figure, shared, paths)
     study.figure("escape", {**shared, "data": first}, paths)
     study.figure("aligned", shared, paths)
-    study.claims(shared, {**paths, **trajectories}, seconds=4)
+    study.claims(shared, {**paths, **trajectories}, seconds=1.5)
     study.values(shared, paths)
 
 
