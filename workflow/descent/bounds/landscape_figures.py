@@ -66,7 +66,7 @@ def draw_escape(runs: Mapping[str, Any], data: str, depths: Sequence[int]):
         panel.set_xlabel(r"$1/a$, inverse scale of a layer")
     for start, (marker, _) in markers.items():
         axes[0].plot([], [], marker, color=THEORY, markersize=4, fillstyle="none", linestyle="none",
-                     label={"aligned": "aligned, whitened"}.get(start, start.capitalize()))
+                     label={"aligned": "aligned, whitened"}.get(start, {"gaussian": "Gaussian"}.get(start, start)))
     axes[0].plot([], [], "--", color=THEORY, linewidth=1, label="prediction")
     axes[0].legend(loc="upper left")
     for depth in depths:

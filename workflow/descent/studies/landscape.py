@@ -249,7 +249,7 @@ def _aligned_claims(settings: Mapping[str, Any], inputs: Mapping[str, Path], run
     target = float(np.linalg.norm(moments.q))
     return [
         check("tau.2.4.spectrum", "theorem", r"Aligned layers on a whitened set: $\lambda_{\min}$ and $\lambda_{\max}$ "
-              r"of the full Hessian are those of @thm-aligned-spectrum all along the path", checks.aligned_spectrum,
+              "of the full Hessian are the closed ones all along the path", checks.aligned_spectrum,
               {"runs": followed, "target": target}, {"more": 1.0}, "$N$ in place of $N - 1$", form="our own",
               figure="aligned"),
         check("tau.2.4.half_time", "asymptotic", r"Aligned layers on a whitened set reach $s = s^\ast/2$ at the "
