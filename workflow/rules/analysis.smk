@@ -20,6 +20,25 @@ rule ntk_spectrum:
         RUN
 
 
+rule hessian_spectrum:
+    input:
+        stage_inputs("results/{study}/runs/{run}/hessian_spectrum.parquet"),
+    output:
+        table="results/{study}/runs/{run}/hessian_spectrum.parquet",
+    params:
+        command=stage_command("results/{study}/runs/{run}/hessian_spectrum.parquet"),
+    log:
+        "results/{study}/runs/{run}/hessian_spectrum.parquet.log",
+    priority: priority_of("results/{study}/runs/{run}/hessian_spectrum.parquet")
+    resources:
+        mem_mb=memory_of("results/{study}/runs/{run}/hessian_spectrum.parquet"),
+        runtime=minutes_of("results/{study}/runs/{run}/hessian_spectrum.parquet"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
+
+
 rule convergence_bound:
     input:
         stage_inputs("results/{study}/runs/{run}/convergence_bound.parquet"),

@@ -76,3 +76,21 @@ rule synthetic_regression:
     shell:
         RUN
 
+
+rule user_regression:
+    input:
+        stage_inputs("results/data/user_regression.parquet"),
+    output:
+        table="results/data/user_regression.parquet",
+    params:
+        command=stage_command("results/data/user_regression.parquet"),
+    log:
+        "results/data/user_regression.parquet.log",
+    priority: priority_of("results/data/user_regression.parquet")
+    resources:
+        mem_mb=memory_of("results/data/user_regression.parquet"),
+        runtime=minutes_of("results/data/user_regression.parquet"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN
