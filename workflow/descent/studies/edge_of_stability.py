@@ -47,7 +47,7 @@ class Settings(Block):
 
 
 STATES = ("start", "sharpest", "end")
-# Beyond all steps' noise: the loss of the quadratic model over the network's.
+# How many times farther along the sharpest direction the quadratic model is to go than the network.
 FAR = 10.0
 
 
@@ -221,8 +221,8 @@ def _model_claims(models: Mapping[str, Any], density: Mapping[str, Any]) -> list
               r"$-(1 - (1 - \eta\lambda)^k)\, v^\top g / \lambda$", checks.component_grows,
               {"errors": models["component"], "tolerance": 1e-6}, {"errors": models["half_component"]},
               r"$1 - \eta\lambda/2$ in place of $1 - \eta\lambda$", form="our own"),
-        check("edge.model", "empirical", "From the sharpest recorded point of each run the quadratic model's loss ends "
-              f"at least {FAR:.0f} times above all that the network has meanwhile", checks.model_leaves,
+        check("edge.model", "empirical", "From the sharpest recorded point of each run the quadratic model goes at least "
+              f"{FAR:.0f} times as far along the sharpest direction as the network", checks.model_leaves,
               {"model": models["model"], "network": models["network"], "factor": FAR}, {"model": models["half"]},
               r"$\eta/2$ on the model", form="our own"),
         check("edge.density", "empirical", "Trace and Frobenius norm of the Hessian by Lanczos quadrature agree with "
