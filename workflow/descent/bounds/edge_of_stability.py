@@ -27,6 +27,15 @@ class MeanHessian:
         return self._sum(vector) / self._samples
 
 
+def trace_and_square(hessian: MeanHessian) -> tuple[float, float]:
+    """tr H and ‖H‖_F² from all columns of H."""
+    trace = square = 0.0
+    for i in range(hessian.size):
+        image = hessian(np.eye(1, hessian.size, i)[0])
+        trace, square = trace + float(image[i]), square + float(image @ image)
+    return trace, square
+
+
 def recorded(descent: TanhDescent, every: int, points: int) -> Iterator[tuple[int, float]]:
     """Step number and share of the steps since the last record in which the loss rose, at k = 0, `every`, ….
 

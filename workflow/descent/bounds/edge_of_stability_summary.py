@@ -37,8 +37,8 @@ def _row(table: Mapping[str, Any], eta: float) -> dict[str, Any]:
             "reached": float(times[ever].mean()) if len(ever) == len(first) else None,
             "greatest": float(sharpness.max(axis=1).mean()), "end": float(sharpness[:, -1].mean()),
             "ratio": float(last_third(table, "greatest", eta).mean() * eta / 2),
-            "rises": float(last_third(table, "rises", eta).mean()), "loss": float(last_third(table, "loss", eta).mean()),
-            "least": float(runs(table, "least", eta).min())}
+            "rises": float(last_third(table, "rises", eta).mean()),
+            "loss": float(last_third(table, "loss", eta).mean()), "least": float(runs(table, "least", eta).min())}
 
 
 def _density(density: Mapping[str, Any], state: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _density(density: Mapping[str, Any], state: str) -> dict[str, Any]:
 
 
 def _finding(found: Mapping[str, Any]) -> str:
-    at_edge = 0.9 <= found["ratio_least"] and found["ratio_greatest"] <= 1.2
+    at_edge = found["ratio_least"] >= 0.9 and found["ratio_greatest"] <= 1.2
     return ("Gradient descent with a large step "
             + ("ends at the edge of stability" if at_edge else "does not end at the edge of stability")
             + rf": the mean sharpness of its last third is {found['ratio_least']:.2f} to {found['ratio_greatest']:.2f} "

@@ -137,7 +137,7 @@ def table_density(settings: dict[str, Any], inputs: dict[str, Path], outputs: di
     """Quadrature nodes of the Hessian's spectrum at three points of one run, and its exact trace and norm."""
     import numpy as np
 
-    from descent.bounds.edge_of_stability import MeanHessian
+    from descent.bounds.edge_of_stability import MeanHessian, trace_and_square
     from descent.curvature.spectral_density import lanczos_quadrature
 
     problem, eta, parts = _problem(settings, inputs["data"]), settings["rates"][1], []
@@ -148,8 +148,7 @@ def table_density(settings: dict[str, Any], inputs: dict[str, Path], outputs: di
         for _ in range(step - done):
             descent.step()
         done, hessian = step, MeanHessian(descent.hidden, descent.outputs, *problem)
-        columns = [(image[i], image @ image) for i in range(hessian.size) for image in [hessian(_unit(i, hessian.size))]]
-        trace, frobenius = np.sum(columns, axis=0)
+        trace, frobenius = trace_and_square(hessian)
         for probe in range(settings["probes"]):
             nodes, weights = lanczos_quadrature(hessian, draws.choice([-1.0, 1.0], hessian.size),
                                                 settings["lanczos_steps"])
@@ -159,14 +158,6 @@ def table_density(settings: dict[str, Any], inputs: dict[str, Path], outputs: di
                           "size": np.full(len(nodes), hessian.size)})
     write_table(outputs["table"], {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
                 {"flow_time": "flow time"}, settings)
-
-
-def _unit(i: int, size: int):
-    import numpy as np
-
-    vector = np.zeros(size)
-    vector[i] = 1.0
-    return vector
 
 
 def figure_sharpness(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
@@ -221,8 +212,8 @@ def _model_claims(models: Mapping[str, Any], density: Mapping[str, Any]) -> list
               r"$-(1 - (1 - \eta\lambda)^k)\, v^\top g / \lambda$", checks.component_grows,
               {"errors": models["component"], "tolerance": 1e-6}, {"errors": models["half_component"]},
               r"$1 - \eta\lambda/2$ in place of $1 - \eta\lambda$", form="our own"),
-        check("edge.model", "empirical", "From the sharpest recorded point of each run the quadratic model goes at least "
-              f"{FAR:.0f} times as far along the sharpest direction as the network", checks.model_leaves,
+        check("edge.model", "empirical", "From the sharpest recorded point of each run the quadratic model goes at "
+              f"least {FAR:.0f} times as far along the sharpest direction as the network", checks.model_leaves,
               {"model": models["model"], "network": models["network"], "factor": FAR}, {"model": models["half"]},
               r"$\eta/2$ on the model", form="our own"),
         check("edge.density", "empirical", "Trace and Frobenius norm of the Hessian by Lanczos quadrature agree with "
