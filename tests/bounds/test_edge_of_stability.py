@@ -25,12 +25,6 @@ def dense(descent, problem):
     return hessian, np.array([hessian(unit) for unit in np.eye(hessian.size)])
 
 
-def test_a_step_goes_down_the_gradient_of_the_same_loss(descent, problem):
-    hessian, before = edge.MeanHessian(descent.hidden, descent.outputs, *problem), edge.state(descent)
-    assert descent.step() == pytest.approx(hessian.loss)
-    np.testing.assert_allclose(edge.state(descent), before - 0.3 * hessian.gradient, rtol=1e-12, atol=1e-13)
-
-
 def test_recorded_ends_of_the_spectrum_are_the_dense_ones(descent, problem):
     again = TanhDescent(descent.hidden, descent.outputs, *problem, 0.3)
     rows = edge.spectrum_rows(descent, *problem, 5, 6, 1e-8, np.random.default_rng(2))
