@@ -3,7 +3,8 @@
 Each benchmark is a module of this folder that prints one JSON object a line. Those against peers print `name`,
 `setting`, `ours_s`, `peer`, `peer_s`, `ratio` (CPU seconds of one core, medians of alternating repeats), and
 `difference` where results are compared; the pipeline's prints `name`, `setting`, `wall_s`, `cpu_s` and, where there is
-one, `limit_s`; that of wide networks `memory_mib` with its limit, and rows of a GPU. An object with nothing but a `note` is a sentence.
+one, `limit_s`; that of wide networks `memory_mib` with its limit, and rows of a GPU. An object with nothing but a
+`note` is a sentence.
 """
 
 from __future__ import annotations
