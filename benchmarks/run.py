@@ -1,9 +1,10 @@
 """All benchmarks in one run: `make benchmark` writes benchmarks/RESULTS.md.
 
 Each benchmark is a module of this folder that prints one JSON object a line. Those against peers print `name`,
-`setting`, `ours_s`, `peer`, `peer_s`, `ratio` (CPU seconds of one core, medians of alternating repeats); the
-pipeline's prints `name`, `setting`, `wall_s`, `cpu_s` and, where there is one, `limit_s`; that of wide networks
-`memory_mib` with its limit, and rows of a GPU. An object with nothing but a `note` is a sentence.
+`setting`, `ours_s`, `peer`, `peer_s`, `ratio` (CPU seconds of one core, medians of alternating repeats), and
+`difference` where results are compared; the pipeline's prints `name`, `setting`, `wall_s`, `cpu_s` and, where there is
+one, `limit_s`; that of wide networks `memory_mib` with its limit, and rows of a GPU. An object with nothing but a
+`note` is a sentence.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pathlib import Path
 from descent.pipeline.versions import cpu
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = ("planted_sgd", "convergence_bound", "wide", "pipeline")
-PACKAGES = ("numpy", "numba", "scipy", "torch", "jax", "jaxlib", "snakemake")
+BENCHMARKS = ("planted_sgd", "convergence_bound", "curvature", "wide", "pipeline")
+PACKAGES = ("numpy", "numba", "scipy", "torch", "jax", "jaxlib", "curvlinops-for-pytorch", "snakemake")
 
 
 def measured(benchmark: str) -> list[dict]:
@@ -70,6 +71,7 @@ INTRODUCTION = (
     "with its imports and compilation (process).",
 )
 PEERS = {"setting": "setting", "ours_s": "Descent, s", "peer": "peer", "peer_s": "peer, s", "ratio": "peer / Descent"}
+SPECTRUM = {**PEERS, "difference": "eigenvalues apart, relative"}
 PIPELINE = {"name": "measured", "setting": "configuration", "wall_s": "wall, s", "cpu_s": "CPU, s",
             "limit_s": "wall at most, s", "note": "note"}
 
@@ -79,7 +81,7 @@ DEVICE = {"device": "device", "width": "m", "networks": "networks", "dtype": "pr
           "cpu_difference": "residual against the CPU's, relative", "deviation": "deviation from kernel dynamics",
           "kernel_drift": "kernel drift", "movement": "largest movement", "flipped": "flipped patterns"}
 # What tells one kind of row from another, and its table.
-TABLES = {"ratio": PEERS, "memory_mib": MEMORY, "step_ms": DEVICE, "wall_s": PIPELINE}
+TABLES = {"difference": SPECTRUM, "ratio": PEERS, "memory_mib": MEMORY, "step_ms": DEVICE, "wall_s": PIPELINE}
 
 
 def _kind(row: dict) -> str | None:

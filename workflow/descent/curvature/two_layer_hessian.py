@@ -57,3 +57,8 @@ class TwoLayerHessian:
         back = (change @ self._outputs.T + self._scale * self._residual @ direction.T) * self._slope + bent
         upper = self._value.T @ change + self._scale * moved.T @ self._residual
         return np.concatenate([(back.T @ self._inputs).ravel(), upper.ravel()])
+
+
+def tanh_derivatives() -> tuple[Elementwise, Elementwise, Elementwise]:
+    """Tanh, its first and its second derivative."""
+    return np.tanh, lambda z: 1 - np.tanh(z) ** 2, lambda z: 2 * np.tanh(z) * (np.tanh(z) ** 2 - 1)
