@@ -48,7 +48,8 @@ def library(tmp_path) -> ScratchLibrary:
 
 def start(library: ScratchLibrary, *words) -> subprocess.Popen:
     return subprocess.Popen(library.command(library.words(*words)), cwd=library.root, env=library.environment(),
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a background shell's
 
 
 def stop(process: subprocess.Popen, which: signal.Signals, group: bool) -> str:
@@ -231,7 +232,7 @@ ODD = {
     "NUMBA_NUM_THREADS": "7", "NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": "/nowhere", "MPLBACKEND": "nonsense",
     "MPLCONFIGDIR": "/nowhere", "LC_ALL": "tr_TR.ISO-8859-9", "LC_NUMERIC": "de_DE.UTF-8", "LANG": "de_DE",
     "TZ": "Pacific/Auckland", "SOURCE_DATE_EPOCH": "0", "OPENBLAS_CORETYPE": "Prescott", "XDG_CONFIG_HOME": "/nowhere",
-    "XDG_DATA_HOME": "/nowhere", "TEXINPUTS": "/nowhere", "CUDA_VISIBLE_DEVICES": "9", "LANGUAGE": "de", "FOO": "bar",
+    "XDG_DATA_HOME": "/nowhere", "TEXINPUTS": "/nowhere", "LANGUAGE": "de", "FOO": "bar",
 }
 
 
