@@ -40,7 +40,7 @@ def draw_density(density: Mapping[str, Any], states: Sequence[str]):
     """Smoothed density of the Hessian's eigenvalues at each of the `states`, on one axis of eigenvalues."""
     figure, (axes,) = new_figure(1, len(states), sharey=True, sharex=True)
     low, high = density["node"].min(), density["node"].max()
-    points, width = np.linspace(1.1 * low - 0.02 * high, 1.05 * high, 1500), 0.012 * high
+    points, width = np.linspace(1.1 * low - 0.05 * high, 1.05 * high, 1500), 0.012 * high
     for panel, name, color in zip(axes, states, COLORS[2:]):
         rows = np.array(density["state"]) == name
         probes = density["probe"][rows].max() + 1

@@ -50,7 +50,7 @@ def _density(density: Mapping[str, Any], state: str) -> dict[str, Any]:
             "least": float(nodes.min()), "trace": float(trace), "exact_trace": float(density["trace"][rows][0]),
             "frobenius": float(frobenius**0.5), "exact_frobenius": float(density["frobenius"][rows][0] ** 0.5),
             "bulk": float(weights[np.abs(nodes) < 0.01 * top].sum()),
-            "outliers": float(size * weights[nodes > 0.25 * top].sum())}
+            "outliers": float(size * weights[nodes > 0.5 * top].sum())}
 
 
 def _finding(found: Mapping[str, Any]) -> str:
