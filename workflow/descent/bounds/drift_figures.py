@@ -66,7 +66,7 @@ def _mark_failures(panel, metrics: Table, lambda_0: float, color: str) -> None:
             panel.plot(time, -lambda_0 * time / np.log(10), "x", color=color, markersize=6)
 
 
-def draw_kernels(runs: Mapping[int, Run], lambda_0: float):
+def draw_two_kernels(runs: Mapping[int, Run], lambda_0: float):
     """The measured rate of decay against 2 λ_min of H and H̃, and the errors of both in the change of the residual."""
     rows = -(-len(runs) // 2)
     figure, axes = new_figure(rows + 1, 2, height=2.2 * rows + 3.2, sharex=True)

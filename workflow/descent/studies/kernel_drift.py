@@ -62,7 +62,7 @@ def plan(study: StudyPlan, settings: Settings) -> None:
               if run.halvings and one.width == run.width}
     inputs = {"data": data, **_inputs(paths, main)}
     study.figure("time_axis", {"runs": main}, inputs, seconds=2)
-    study.figure("kernels", {"runs": main}, inputs, seconds=2)
+    study.figure("two_kernels", {"runs": main}, inputs, seconds=2)
     study.figure("widths", {"runs": main, "pairs": pairs, "step": common}, {"data": data, **_inputs(paths, paths)},
                  seconds=2)
     shared = {"runs": main, "pairs": pairs, "step": common}
@@ -157,11 +157,11 @@ def figure_time_axis(settings: dict[str, Any], inputs: dict[str, Path], outputs:
     save_figure(draw_time_axis(_main(settings, inputs), _least_eigenvalue(inputs)), outputs, settings["preview"])
 
 
-def figure_kernels(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+def figure_two_kernels(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """What each kernel predicts against what happens."""
-    from descent.bounds.drift_figures import draw_kernels
+    from descent.bounds.drift_figures import draw_two_kernels
 
-    save_figure(draw_kernels(_main(settings, inputs), _least_eigenvalue(inputs)), outputs, settings["preview"])
+    save_figure(draw_two_kernels(_main(settings, inputs), _least_eigenvalue(inputs)), outputs, settings["preview"])
 
 
 def figure_widths(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
@@ -186,7 +186,8 @@ def _kernel_claims(settings: Mapping[str, Any], runs: Mapping[int, tuple], sampl
     from descent.claims import check
 
     tables = {"tables": [examined for _, examined in runs.values()]}
-    time_axis, kernels = ({"form": "our own", "figure": f"kernel_drift/{name}"} for name in ("time_axis", "kernels"))
+    time_axis, kernels = ({"form": "our own", "figure": f"kernel_drift/{name}"}
+                          for name in ("time_axis", "two_kernels"))
     pattern = r"$H$ in place of $\widetilde H$"
     allowed, slower = settings["residual_tolerance"], settings["rate_tolerance"]
     return [
