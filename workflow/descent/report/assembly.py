@@ -47,6 +47,7 @@ DOCUMENT_TITLES = {
     "snu": "Homework 1, Mathematical Foundations of Deep Neural Networks, Seoul National University (2024)",
     "saxe": "@saxe2014, and extensions of it",
     "arora": "@arora2019deep, and extensions of it",
+    "edge": "@cohen2021, and extensions of it",
 }
 
 
