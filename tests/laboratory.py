@@ -121,7 +121,8 @@ def fresh_checkout(root: Path, studies: Collection[str] = STUDIES) -> Laboratory
     made = Laboratory(root)
     without = [name for name in module_names("studies") if name not in studies]
     if without:
-        made.configure(json.dumps({"studies": dict.fromkeys(without)}))
+        # Typst, wherever LaTeX is installed too: it takes a second where that takes ten.
+        made.configure(json.dumps({"studies": dict.fromkeys(without), "report": {"engine": "typst"}}))
     return made
 
 
