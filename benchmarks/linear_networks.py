@@ -1,111 +1,154 @@
-"""Deep linear networks with one output: a step, and both ends of the full Hessian, against PyTorch.
+"""Deep linear networks with one output: training step and extremes of the full Hessian against PyTorch.
 
-Three layers of width 10 on the diabetes set's size (n = 442, d = 10), float64. A step: the compiled descent on moments
-against plain autograd on the samples. The ends of the Hessian: the reduced matrix, for one point and for many at once,
-against `torch.func.hessian` and `numpy.linalg.eigvalsh`. Contenders take turns in one process on one core after a
-warm-up; nothing is printed unless weights and eigenvalues agree.
+tau.2.4's network of three layers, width 10, on 128 samples of 10 inputs, float64. A step of Descent's kernel against
+a plain autograd loop with `torch.optim.SGD`; both ends of the spectrum against `torch.func.hessian` and `eigvalsh`, one
+point at a time and 250 kept points in a call. Each contender runs in a process of its own on one core; repeats
+alternate, and medians are printed, in seconds for one step or one point.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import tempfile
 import time
-from collections.abc import Callable
-from statistics import median
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contest import print_ratios
+from benchmarks import contest
 from descent.curvature.linear_hessian import extreme_eigenvalues
 from descent.dynamics.linear_descent import LinearDescent, Moments
 from descent.networks.linear_network import gaussian_layers
 
-SAMPLES, DIMENSION, WIDTH, DEPTH, ETA = 442, 10, 10, 3, 1e-2
-REPEATS, POINTS, AGREEMENT = 5, 200, 1e-12
+SAMPLES, WIDTH, DIMENSION, DEPTH, ETA = 128, 10, 10, 3, 0.01
+CHECKED, POINTS, REPEATS = 500, 250, 5
 
 
-def problem():
-    """Layers, inputs (n, d) and targets (n)."""
-    rng = np.random.default_rng(0)
+def problem(scale: float = 0.5, draw: int = 0):
+    """Data (x, y), the same for all, and layers."""
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((SAMPLES, DIMENSION))
+    y = x @ rng.standard_normal(DIMENSION) / DIMENSION**0.5 + 0.5 * rng.standard_normal(SAMPLES)
     sizes = [DIMENSION, *[WIDTH] * (DEPTH - 1), 1]
-    return gaussian_layers(rng, sizes, 0.8), rng.standard_normal((SAMPLES, DIMENSION)), rng.standard_normal(SAMPLES)
+    return x, y, gaussian_layers(np.random.default_rng(100 + draw), sizes, scale)
 
 
-def autograd_steps(layers, x, y, steps: int) -> list[np.ndarray]:
-    """Layers after `steps` steps of the usual loop: modules, a loss, `backward` and an optimizer."""
-    import torch
-
-    modules = [torch.nn.Linear(*layer.shape[::-1], bias=False, dtype=torch.float64) for layer in layers]
-    for module, layer in zip(modules, layers):
-        module.weight.data = torch.tensor(layer)
-    network, inputs, targets = torch.nn.Sequential(*modules), torch.tensor(x), torch.tensor(y)[:, None]
-    # The mean of squares that PyTorch has lacks the 1/2.
-    optimizer, loss = torch.optim.SGD(network.parameters(), lr=ETA / 2), torch.nn.MSELoss()
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss(network(inputs), targets).backward()
-        optimizer.step()
-    return [module.weight.detach().numpy() for module in modules]
+def points():
+    """Layers of 250 points of all sizes between the saddle and beyond the minimum."""
+    return [problem(scale, draw)[2] for draw, scale in enumerate(np.geomspace(1e-2, 1.0, POINTS))]
 
 
-def dense_ends(layers, x, y) -> tuple[float, float]:
-    """λ_min and λ_max of the dense Hessian over all weights, by `torch.func.hessian`."""
-    import torch
-
-    sizes, shapes = [layer.size for layer in layers], [layer.shape for layer in layers]
-    inputs, targets = torch.tensor(x).T, torch.tensor(y)
-
-    def loss(flat):
-        output = inputs
-        for part, shape in zip(torch.split(flat, sizes), shapes):
-            output = part.reshape(shape) @ output
-        return 0.5 * torch.mean((output[0] - targets) ** 2)
-
-    flat = torch.tensor(np.concatenate([layer.ravel() for layer in layers]))
-    return tuple(np.linalg.eigvalsh(torch.func.hessian(loss)(flat).numpy())[[0, -1]])
-
-
-def seconds(function: Callable[[], object], times: int) -> float:
-    """CPU seconds of one call, as the mean over so many."""
+def seconds(function, count: int) -> float:
+    """CPU seconds of one of `count` calls."""
     start = time.process_time()
-    for _ in range(times):
+    for _ in range(count):
         function()
-    return (time.process_time() - start) / times
+    return (time.process_time() - start) / count
 
 
-def check(layers, x, y) -> None:
-    """Raise SystemExit unless both routes give the same weights and the same eigenvalues."""
-    moments = Moments(x, y)
-    descent = LinearDescent(layers, moments, ETA)
-    descent.step(100)
-    weights = [np.abs(a - b).max() for a, b in zip(descent.layers, autograd_steps(layers, x, y, 100))]
-    ends = np.abs(np.array(extreme_eigenvalues(layers, moments)) - dense_ends(layers, x, y)).max()
-    if not max(*weights, ends) <= AGREEMENT:
-        raise SystemExit(f"linear_networks: weights differ by {max(weights):.2g}, eigenvalues by {ends:.2g}")
+def our_step():
+    """The study's kernel: seconds of a step, and the weights' sums after CHECKED steps."""
+    x, y, layers = problem()
+    run = LinearDescent(layers, Moments(x, y), ETA)
+    run.step(CHECKED)
+    checked = [float(layer.sum()) for layer in run.layers]
+    return seconds(lambda: run.step(100_000), 5) / 100_000, checked
 
 
-def main() -> None:
-    """Medians over alternating repeats, as lines of JSON."""
+def torch_step():
+    """A plain autograd loop."""
     import torch
 
     torch.set_num_threads(1)
-    layers, x, y = problem()
-    check(layers, x, y)
-    moments = Moments(x, y)
-    descent, many = LinearDescent(layers, moments, 1e-9), [np.stack([layer] * POINTS) for layer in layers]
-    contests = {
-        "a step": (lambda: seconds(lambda: descent.step(100000), 1) / 100000,
-                   lambda: seconds(lambda: autograd_steps(layers, x, y, 300), 1) / 300, "PyTorch autograd"),
-        "both ends of the full Hessian, one point": (
-            lambda: seconds(lambda: extreme_eigenvalues(layers, moments), 200),
-            lambda: seconds(lambda: dense_ends(layers, x, y), 5), "torch.func.hessian"),
-        f"both ends of the full Hessian, each of {POINTS} points": (
-            lambda: seconds(lambda: extreme_eigenvalues(many, moments), 5) / POINTS,
-            lambda: seconds(lambda: dense_ends(layers, x, y), 5), "torch.func.hessian"),
-    }
-    for setting, (ours, theirs, peer) in contests.items():
-        pairs = [(ours(), theirs()) for _ in range(REPEATS)]
-        mine, other = (median(column) for column in zip(*pairs))
-        print_ratios("linear networks", f"N = {DEPTH}, width {WIDTH}, {setting}", {"Descent": mine, peer: other})
+    x, y, layers = problem()
+    x, y = torch.tensor(x), torch.tensor(y)
+    weights = [torch.tensor(layer, requires_grad=True) for layer in layers]
+    optimizer = torch.optim.SGD(weights, lr=ETA)
+
+    def step():
+        output = x
+        for weight in weights:
+            output = output @ weight.T
+        objective = 0.5 * (output[:, 0] - y).square().mean()
+        optimizer.zero_grad()
+        objective.backward()
+        optimizer.step()
+
+    for _ in range(CHECKED):
+        step()
+    checked = [float(weight.detach().sum()) for weight in weights]
+    return seconds(step, 3000), checked
+
+
+def our_points():
+    """Both ends at the kept points, in one call."""
+    x, y, _ = problem()
+    moments, stacks = Moments(x, y), [np.stack(layers) for layers in zip(*points())]
+    checked = np.concatenate(extreme_eigenvalues(stacks, moments))
+    return seconds(lambda: extreme_eigenvalues(stacks, moments), 20) / POINTS, checked.tolist()
+
+
+def our_point():
+    """Both ends at one point after the other."""
+    x, y, _ = problem()
+    moments, kept = Moments(x, y), points()
+    checked = np.transpose([extreme_eigenvalues(layers, moments) for layers in kept]).ravel()
+    one = seconds(lambda: [extreme_eigenvalues(layers, moments) for layers in kept], 3) / POINTS
+    return one, checked.tolist()
+
+
+def torch_points():
+    """Dense Hessian by `torch.func.hessian`, all eigenvalues."""
+    import torch
+
+    torch.set_num_threads(1)
+    x, y, layers = problem()
+    x, y, sizes = torch.tensor(x), torch.tensor(y), [layer.size for layer in layers]
+
+    def loss(flat):
+        output = x
+        for part, layer in zip(torch.split(flat, sizes), layers):
+            output = output @ part.reshape(layer.shape).T
+        return 0.5 * (output[:, 0] - y).square().mean()
+
+    hessian = torch.func.hessian(loss)
+    kept = [torch.tensor(np.concatenate([layer.ravel() for layer in one])) for one in points()]
+    spectra = [torch.linalg.eigvalsh(hessian(point)) for point in kept]
+    checked = np.transpose([(float(spectrum[0]), float(spectrum[-1])) for spectrum in spectra]).ravel()
+    return seconds(lambda: torch.linalg.eigvalsh(hessian(kept[-1])), 100), checked.tolist()
+
+
+CONTENDERS = {"step": our_step, "PyTorch autograd": torch_step, "points": our_points, "point": our_point,
+              "torch.func.hessian": torch_points}
+ROWS = {"N = 3, width 10: a step": ("step", "PyTorch autograd"),
+        f"N = 3, width 10: extremes of the Hessian, {POINTS} points in a call": ("points", "torch.func.hessian"),
+        "N = 3, width 10: extremes of the Hessian, point by point": ("point", "torch.func.hessian")}
+
+
+def compare(cache: Path) -> None:
+    """Print a row for each comparison; refuses to when ours and the peer disagree by more than 1e-12."""
+    runs = contest.rounds("benchmarks.linear_networks", CONTENDERS, [], cache, REPEATS)
+    measured = contest.medians(runs, "kernel")
+    for setting, (ours, peer) in ROWS.items():
+        expected, found = (np.array(runs[name][0]["checked"]) for name in (peer, ours))
+        worst = np.abs(found - expected).max() / max(1.0, np.abs(expected).max())
+        if not worst <= 1e-12:
+            raise SystemExit(f"{setting}: ours and {peer} differ by {worst}")
+        contest.print_ratios("linear_networks", setting, {ours: measured[ours], peer: measured[peer]})
+
+
+def main() -> None:
+    """All comparisons, or one contender's run for `contest.measured`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contender", choices=CONTENDERS)
+    contender = parser.parse_args().contender
+    if contender:
+        kernel, checked = CONTENDERS[contender]()
+        print(json.dumps({"kernel": kernel, "checked": checked}))
+        return
+    with tempfile.TemporaryDirectory() as cache:
+        compare(Path(cache))
 
 
 if __name__ == "__main__":

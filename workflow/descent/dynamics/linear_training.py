@@ -16,8 +16,8 @@ def converge(layers: Sequence[np.ndarray], moments: Moments, eta: float, change:
 
     From one kept step to the next w moves by about `change` of its norm, its excess loss by a factor up to
     exp(10 `change`), and the number of steps grows by at most that part. Ends when the excess loss over the
-    least-squares solution is `tolerance` of that at w = 0, or after `most_steps`. Raises FloatingPointError when the
-    weights are no longer finite.
+    least-squares solution is `tolerance` of that at w = 0, or after `most_steps`. Raises FloatingPointError when w
+    grows beyond 1e100.
     """
     run, answer = LinearDescent(layers, moments, eta), moments.least_squares()
     first = max(1, int(change / (eta * np.linalg.norm(moments.q))))
@@ -27,13 +27,15 @@ def converge(layers: Sequence[np.ndarray], moments: Moments, eta: float, change:
     while excess(w, answer, moments) > goal and run.steps < most_steps:
         run.step(min(chunk, most_steps - run.steps))
         before, current = w, run.layers
-        w = product(current)[0]
-        if not np.isfinite(w).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            w = product(current)[0]
+        if not np.abs(w).max() < 1e100:
             raise FloatingPointError(f"gradient descent diverged within {run.steps} steps of {eta}")
         steps.append(run.steps)
         kept.append(current)
         moved = np.linalg.norm(w - before) / np.linalg.norm(before) / change
-        fallen = abs(np.log(excess(w, answer, moments) / excess(before, answer, moments))) / (10 * change)
+        losses = np.maximum(excess(np.stack([w, before]), answer, moments), np.finfo(float).tiny)
+        fallen = abs(np.log(losses[0] / losses[1])) / (10 * change)
         chunk = int(min(chunk * np.clip(1 / max(moved, fallen), 0.5, 2), max(first, change * run.steps)))
         chunk = max(chunk, 1)
     return np.array(steps), kept

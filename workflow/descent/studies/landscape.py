@@ -100,6 +100,8 @@ def table_whitened(settings: dict[str, Any], inputs: dict[str, Path], outputs: d
 
     data = read_table(inputs["data"])
     eigenvalues, vectors = np.linalg.eigh(data["x"].T @ data["x"] / len(data["x"]))
+    if eigenvalues[0] < 1e-10 * eigenvalues[-1]:
+        raise ValueError("the inputs of the first data set are linearly dependent: it cannot be whitened")
     x = data["x"] @ (vectors / np.sqrt(eigenvalues)) @ vectors.T
     write_table(outputs["table"], {"x": x, "y": data["y"]}, {}, settings)
 
