@@ -21,7 +21,8 @@ from descent.curvature.linear_hessian import extreme_eigenvalues
 from descent.dynamics.linear_descent import LinearDescent, Moments
 from descent.networks.linear_network import gaussian_layers
 
-SAMPLES, WIDTH, DIMENSION, DEPTH, ETA = 128, 10, 10, 3, 0.01
+# As many samples as the diabetes set has.
+SAMPLES, WIDTH, DIMENSION, DEPTH, ETA = 442, 10, 10, 3, 0.01
 CHECKED, POINTS, REPEATS = 500, 250, 5
 
 
