@@ -158,7 +158,8 @@ def test_a_package_version_reruns_the_stages_that_import_it(laboratory):
     ran = laboratory.run("report", "--dry-run")
     assert "versions changed: numba" in ran.text
     assert laboratory.run("results/planted_relu/tables/mini_batches.parquet").computed
-    stale = {line.split(": ")[1].split(", ")[0] for line in ran.text.splitlines() if line.endswith("versions changed: numba")}
+    lines = [line for line in ran.text.splitlines() if line.endswith("versions changed: numba")]
+    stale = {line.split(": ")[1].split(", ")[0] for line in lines}
     assert "train" in rules(laboratory, stale)
     assert not any(path.endswith(".svg") for path in stale)
 
