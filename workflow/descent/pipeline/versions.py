@@ -13,7 +13,7 @@ from pathlib import Path
 # Import names whose distribution is called otherwise, and packages whose results depend on another one's version.
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "PyYAML", "fontTools": "fonttools", "pypandoc": "pypandoc_binary"}
 _COMPANIONS = {
-    "numba": ("llvmlite",), "scipy": ("numpy",), "mnist1d": ("numpy", "scipy"),
+    "numba": ("llvmlite",), "scipy": ("numpy",), "sympy": ("mpmath",), "mnist1d": ("numpy", "scipy"),
     "matplotlib": ("contourpy", "fonttools", "kiwisolver", "numpy", "pillow"),
 }
 
