@@ -1,4 +1,4 @@
-"""Gradient descent on least squares, ½‖Xθ − Y‖², in floating point, in fewer bits, in rationals and in the eigenbasis."""
+"""Gradient descent on least squares, ½‖Xθ − Y‖²: in doubles, in fewer bits, in rationals and in the eigenbasis."""
 
 from __future__ import annotations
 

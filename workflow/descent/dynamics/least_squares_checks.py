@@ -117,7 +117,7 @@ def matrix_power(problems: Sequence[RationalProblem], ratios: Sequence[Fraction]
 
 
 def conserved(problems: Sequence[RationalProblem], ratios: Sequence[Fraction], steps: int, direction: int) -> Outcome:
-    """⟨q, θ^k⟩ = ⟨q, θ^0⟩ for q = q_i with i = `direction` (−1: in the null space), in rationals, divergence included."""
+    """⟨q, θ^k⟩ = ⟨q, θ^0⟩ for q = q_i, i = `direction` (−1: in the null space), in rationals, divergence included."""
     wrong = 0
     for problem, ratio in product(problems, ratios):
         q, theta = problem.vectors[:, direction], start(problem, range(1, 1 + len(problem.values)))
@@ -209,9 +209,10 @@ def ends_at(problems: Sequence[Problem], steps: int, keep_null: bool) -> Outcome
 
 
 def departs_late(table: Table, amplified: bool) -> Outcome:
-    """No departure while (1 − calm) ‖e_0‖ > m^k (d + r/(m − 1)): d, r are the rounding of start and steps, m = |1 − αρ|.
+    """No departure while (1 − q) ‖e_0‖ > m^k (d + r/(m − 1)): d, r are the rounding of start and steps, m = |1 − αρ|.
 
-    Without `amplified`: while (1 − calm) ‖e_0‖ > d + k r. Observed: the largest quotient of the two at a departure.
+    Without `amplified`: while (1 − q) ‖e_0‖ > d + k r; q is the column `calm`.
+    Observed: the largest quotient of the two at a departure.
     """
     names = ("factor", "step", "start_rounding", "rounding", "calm", "length")
     m, k, d, r, calm, length = (table[name][table["departed"]] for name in names)

@@ -29,29 +29,32 @@ def _draw_univariate(panel, paths: Table) -> None:
     runs = [run for name, run in zip(paths["problem"], paths["run"]) if name == "univariate"]
     for color, run in zip(COLORS, dict.fromkeys(runs)):
         rows = rows_of(paths, problem="univariate", run=run)
-        panel.plot(rows["step"], rows["error"], "o", color=color, markersize=3, rasterized=True,
+        panel.plot(rows["step"], abs(1 - float(run)) ** rows["step"], color=color, linewidth=1,
                    label=rf"$\alpha$ = {float(run):g}")
-        panel.plot(rows["step"], abs(1 - float(run)) ** rows["step"], color=color, linewidth=0.8)
-    panel.set(yscale="log", xlabel="step $k$", ylabel=r"$|\theta^k| \, / \, |\theta^0|$", ylim=(1e-7, 1e10), xlim=(-1, 31))
+        panel.scatter(rows["step"], rows["error"], s=7, color=color, rasterized=True)
+    panel.set(yscale="log", xlabel="step $k$", ylabel=r"$|\theta^k| \, / \, |\theta^0|$", ylim=(1e-7, 1e10),
+              xlim=(-1, 31))
     panel.set_title(r"one dimension, $f = \theta^2/2$")
-    panel.legend(loc="upper left", ncols=2, handletextpad=0.2, columnspacing=0.8)
+    panel.legend(loc="upper left", ncols=2, handlelength=1.5, columnspacing=0.8)
 
 
 def _draw_generic(panel, growth: Table) -> None:
-    names = [name for name, kind in zip(growth["problem"], growth["arithmetic"]) if kind == "double"]
-    for color, name in zip(COLORS, dict.fromkeys(names)):
+    kept = np.array(growth["arithmetic"]) == "double"
+    for color, name in zip(COLORS, dict.fromkeys(np.array(growth["problem"])[kept].tolist())):
         rows = rows_of(growth, arithmetic="double", problem=name)
-        ratios = np.unique(rows["ratio"])
+        ratios, means = np.unique(rows["ratio"]), []
         for replicate in np.unique(rows["replicate"]):
             each = [(rows["replicate"] == replicate) & (rows["ratio"] == a) for a in ratios]
-            panel.plot(ratios, [rows["factor"][chosen][0] for chosen in each], color=color, linewidth=0.7)
-            panel.plot(ratios, [rows["late"][chosen].mean() for chosen in each], ".", color=color, markersize=3.5,
-                       label=name if replicate == 0 else None, rasterized=True)
+            means.append([rows["late"][chosen].mean() for chosen in each])
+            panel.plot(ratios, [rows["factor"][chosen][0] for chosen in each], color=color, linewidth=0.7,
+                       label=name if replicate == 0 else None)
+        panel.scatter(np.tile(ratios, len(means)), means, s=5, color=color, rasterized=True)
     panel.axhline(1, color=THEORY, linewidth=0.8, linestyle=":")
     panel.axvline(1, color=THEORY, linewidth=0.8, linestyle=":")
     panel.set(xlabel=r"step size $\alpha \, / \, (2/\rho)$", ylabel="growth of the error per step")
     panel.set_title("random starts")
-    panel.legend(loc="upper left", handletextpad=0.2, markerscale=2)
+    for line in panel.legend(loc="upper left").get_lines():
+        line.set_linewidth(2)
 
 
 def _draw_map(panel, rows: Table):
@@ -68,7 +71,8 @@ def _draw_map(panel, rows: Table):
     panel.step(np.append(1 / tops, 1 / tops[-1]), edges, where="pre", color="black", linewidth=1.4)
     labels = np.unique(np.linspace(0, len(tops) - 1, 6).astype(int))
     panel.set_yticks(labels + 1, [f"{tops[i]:.2g}" for i in labels])
-    panel.set(xlabel=r"step size $\alpha \, / \, (2/\rho)$", ylabel=r"largest $\lambda_i/\rho$ in the start", xlim=(0, 3))
+    panel.set(xlabel=r"step size $\alpha \, / \, (2/\rho)$", ylabel=r"largest $\lambda_i/\rho$ in the start",
+              xlim=(0, 3))
     panel.grid(visible=False)
     return image
 

@@ -1,4 +1,4 @@
-"""Measured growth of the error of gradient descent on least squares, and how long exceptional starts survive rounding."""
+"""Measured growth of the error of descent on least squares, and how long exceptional starts survive rounding."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def generic_growth(X: np.ndarray, Y: np.ndarray, ratios: np.ndarray, steps: int,
     """Growth of ‖θ^k − θ*‖ from the starts X⁺Y + `offsets` (s, p), for α = ratio · 2/ρ and every ratio; s · a rows.
 
     θ* is the minimizer nearest to the start. `growth`: (‖e_k‖/‖e_0‖)^{1/k} at the last k (`steps`) within `WINDOW`;
-    `late`: the same from k/2 to k, ‖e_j‖ in place of ‖e_0‖; `factor`: max |1 − α λ_i| over λ_i > 0; `share`: the component of e_0 that attains it, over ‖e_0‖; `top`: the
-    largest eigenvalue in e_0 over ρ; `log10_end`: log10 ‖e_k‖/‖e_0‖ at the last step.
+    `late`: the same from k/2 to k; `factor`: max |1 − α λ_i| over λ_i > 0; `share`: the component of e_0 that attains
+    it, over ‖e_0‖; `top`: the largest eigenvalue in e_0 over ρ; `log10_end`: log10 ‖e_k‖/‖e_0‖ at the last step.
     """
     found = spectrum(X)
     positive, row_space = found.values[: found.rank], found.vectors[:, : found.rank]
@@ -73,12 +73,12 @@ def exceptional_start(X: np.ndarray, Y: np.ndarray, alpha: float, draws: np.rand
 
 
 def departures(X: np.ndarray, Y: np.ndarray, ratio: float, bits: Sequence[int], draws: np.random.Generator) -> Columns:
-    """When descent in few bits leaves the minimizer although its start has no component that grows; a row per precision.
+    """When descent in few bits leaves the minimizer although its start has no component that grows.
 
-    `step`: first k ≥ 1 with ‖e_k‖ ≥ ‖e_0‖, or the last one run where `departed` is false: coarse rounding can trap a run
-    in a fixed point or a cycle; `factor`: |1 − α ρ|; `second`: |1 − α λ_2|; `calm`: the largest factor
-    among the directions of the start; `length`: ‖e_0‖; `start_rounding`: length of the other components of e_0;
-    `rounding`: the largest ‖θ^{k+1} − (θ^k − α ∇f(θ^k))‖ up to `step`, with a bound for what double precision adds.
+    A row for each precision. `step`: first k ≥ 1 with ‖e_k‖ ≥ ‖e_0‖, or the last one run where `departed` is false:
+    coarse rounding can trap a run in a fixed point or a cycle; `factor`: |1 − α ρ|; `second`: |1 − α λ_2|; `calm`: the
+    largest factor among the directions of the start; `length`: ‖e_0‖; `start_rounding`: length of the other components
+    of e_0; `rounding`: the largest ‖θ^{k+1} − (θ^k − α ∇f(θ^k))‖ up to `step`, with a bound for what doubles add.
     """
     found, star, bits = spectrum(X), minimizer(X, Y), np.asarray(bits)
     alpha = ratio * 2 / found.values[0]

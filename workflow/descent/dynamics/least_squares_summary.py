@@ -83,6 +83,8 @@ def _findings(found: Mapping[str, Any]) -> list[str]:
              f"Gradient descent on least squares diverged from {found['diverged_above']:,} of")
     return [
         f"{first} {found['runs_above']:,} random starts with a step above $2/\\rho$ and from {found['diverged_below']} "
-        f"of {found['runs'] - found['runs_above']:,} below it ([snu.3](#claim-snu.3)); exceptional starts that converge "
-        "beyond $2/\\rho$ exist, and each bit of precision lets them last "
-        f"{found['delay_mean']:.2f} times $\\ln 2/\\ln|1 - \\alpha\\rho|$ steps longer ([snu.3.bits](#claim-snu.3.bits))."]
+        f"of {found['runs'] - found['runs_above']:,} below it ([snu.3](#claim-snu.3)).",
+        "Starts without a growing component converge beyond $2/\\rho$ in exact arithmetic"
+        + (", and rounding drives them away: " if found["double_returned"] else "; in rounded arithmetic ")
+        + f"each bit of precision buys {found['delay_mean']:.2f} times $\\ln 2/\\ln|1 - \\alpha\\rho|$ steps "
+        "([snu.3.bits](#claim-snu.3.bits))."]

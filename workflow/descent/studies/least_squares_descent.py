@@ -129,7 +129,8 @@ def table_growth(settings: dict[str, Any], inputs: dict[str, Path], outputs: dic
     for name, X in {"random": wide, "diabetes": read_table(inputs["diabetes"])["x"]}.items():
         found = spectrum(X)
         parts.append((name, 0, "eigenbasis", map_growth(found.values[: found.rank], ratios, chosen["steps"])))
-    write_table(outputs["table"], _joined(parts), {"growth": "per step", "late": "per step", "factor": "per step"}, settings)
+    units = dict.fromkeys(("growth", "late", "factor"), "per step")
+    write_table(outputs["table"], _joined(parts), units, settings)
 
 
 def _joined(parts: list[tuple]) -> dict[str, Any]:
@@ -168,7 +169,8 @@ def table_paths(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict
     from descent.dynamics.least_squares_runs import exceptional_paths
 
     problem = _rational(settings["master_seed"], SHOWN, 6, 1)[0]
-    runs = {("univariate", str(alpha)): np.abs(np.array(univariate(alpha, 30), float)) for alpha in (0.1, 0.5, 1.7, 2.0, 2.1, 2.5)}
+    runs = {("univariate", str(alpha)): np.abs(np.array(univariate(alpha, 30), float))
+            for alpha in (0.1, 0.5, 1.7, 2.0, 2.1, 2.5)}
     runs |= {("exceptional", name): path for name, path in exceptional_paths(problem, EXCEPTIONAL, 130).items()}
     write_table(outputs["table"], {
         "problem": [name for (name, _), path in runs.items() for _ in path],
