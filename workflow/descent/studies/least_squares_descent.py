@@ -82,16 +82,16 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     shared = {"master_seed": study.master_seed}
     growth = {**shared, **settings.model_dump(include={"designs", "replicates", "starts", "ratios", "steps", "map"})}
     tables = {
-        "growth": study.table("growth", growth, data, seconds=3),
-        "departures": study.table("departures", {**shared, **settings.departures.model_dump()}, {}, seconds=1),
+        "growth": study.table("growth", growth, data, seconds=0.5),
+        "departures": study.table("departures", {**shared, **settings.departures.model_dump()}, {}, seconds=0.2),
         "paths": study.table("paths", shared, {}),
     }
-    study.figure("growth", {}, tables, seconds=1)
+    study.figure("growth", {}, tables, seconds=2)
     study.figure("exceptional", {"ratio": float(EXCEPTIONAL)}, tables)
     checked = {**shared, "rational_problems": settings.rational_problems,
                "designs": [design.model_dump() for design in settings.designs], "replicates": settings.replicates,
                "most_bits": settings.departures.bits[-1]}
-    study.claims(checked, {**data, **tables}, seconds=5)
+    study.claims(checked, {**data, **tables}, seconds=2)
     study.values(checked, {**data, **tables})
 
 
