@@ -46,12 +46,10 @@ def draw_descent(table: Mapping[str, Any], iterations: int):
 
 def _draw_steps(axes, rows: Mapping[str, Any], iterations: int) -> None:
     most = rows["iteration"].max()
-    for color, at in ((COLORS[0], iterations), (COLORS[2], most)):
+    for at, line, place in ((iterations, "--", (0.03, 0.64)), (most, "-", (0.27, 0.36))):
         chosen = rows["iteration"] == at
-        axes.plot(rows["step"][chosen], _visible(rows["gap"] / rows["start"])[chosen], color=color)
-        inside = np.flatnonzero(rows["step"][chosen] * rows["smoothness"][chosen] < 2)[:8]
-        axes.annotate(f"after {at:,}", (rows["step"][chosen][inside[0]], 1e-2 if at == iterations else 1e-22),
-                      color=color)
+        axes.plot(rows["step"][chosen], _visible(rows["gap"] / rows["start"])[chosen], line, color=COLORS[7])
+        axes.annotate(f"after {at:,}", place, xycoords="axes fraction", color=COLORS[7])
     for value, label in ((2 / rows["smoothness"][0], "$2/L$"), (2 / rows["ridge"][0], r"$2/\lambda$")):
         axes.axvline(value, color=THEORY, linestyle="--", linewidth=1)
         axes.annotate(label, (value, 1e-24), color=THEORY, ha="right", xytext=(-3, 0), textcoords="offset points")
@@ -71,11 +69,13 @@ def draw_limits(table: Mapping[str, Any], norms: Sequence[Mapping[str, float]]):
         left.fill_between(steps, gaps.min(axis=1), gaps.max(axis=1), color=color, alpha=0.2, linewidth=0)
         left.axvline(rows["smoothness"][0] / rows["local"][0], color=color, linestyle="--", linewidth=1)
     left.set(yscale="log", xlabel=r"step $\alpha$ / $(2/L)$", ylabel="final gap / gap at $x = 0$")
-    left.legend(loc="center right")
     sizes = np.array([row["size"] for row in norms])
     gaps = np.array([row["upper"] - row["greatest"] for row in norms])
     right.plot(sizes, gaps, "o", color=COLORS[0], markersize=4, label=r"max$|\hat k| - \|A\|$")
     right.plot(sizes, gaps[-1] * (sizes[-1] / sizes) ** 2, color=THEORY, linestyle=":", label="$n^{-2}$")
     right.set(xscale="log", yscale="log", xlabel="size $n$", ylabel=r"max$|\hat k| - \|A\|$")
+    right.set_xticks(sizes, [str(size) for size in sizes])
+    right.minorticks_off()
     right.legend(loc="upper right")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return figure

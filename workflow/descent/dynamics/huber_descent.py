@@ -16,8 +16,9 @@ from scipy.linalg import circulant
 
 from descent.networks.convolution import Convolution1d
 
-# Iterates are recorded while ‖x_k − x*‖ exceeds this part of ‖x*‖: below it, rounding would show in ratios of steps.
+# Ratios of distances are taken while ‖x_k − x*‖ exceeds this part of ‖x*‖: below it, rounding would show in them.
 FLOOR = 1e-6
+SEEN = ("slowest", "fastest", "peak")
 
 
 def huber_loss(u: np.ndarray) -> np.ndarray:
@@ -181,26 +182,26 @@ def record(problem: HuberProblem, optimum: np.ndarray, steps: np.ndarray,
            recorded: np.ndarray) -> dict[str, np.ndarray]:
     """Descents from 0 with `steps` α (p,), all at once, at the iterations `recorded` (rising, from 0).
 
-    Rows, step by step: step, iteration, gap, distance ‖x − x*‖, norm ‖x‖, and over all iterations before: largest and
-    least of the ratios ‖x_{k+1} − x*‖/‖x_k − x*‖ while the distance exceeds `FLOOR` ‖x*‖ (`most`, `fewest`; 0 and
-    infinity at the start), and the largest norm so far, `peak`.
+    Rows, step by step: step, iteration, gap, distance ‖x − x*‖, and over all iterations so far: the largest and the
+    least ratio ‖x_{k+1} − x*‖/‖x_k − x*‖ while the distance exceeds `FLOOR` ‖x*‖ (`slowest`, `fastest`; 0 and infinity
+    at the start), and the largest ‖x‖, `peak`.
     """
     rows, wanted = [], np.isin(np.arange(recorded[-1] + 1), recorded)
     p = len(steps)
-    state = {"last": np.full(p, np.nan), "most": np.zeros(p), "fewest": np.full(p, np.inf), "peak": np.zeros(p)}
+    state = {"last": np.full(p, np.nan), "slowest": np.zeros(p), "fastest": np.full(p, np.inf), "peak": np.zeros(p)}
 
     def seen(k: int, x: np.ndarray) -> None:
-        distance, norm = np.linalg.norm(x - optimum[:, None], axis=0), np.linalg.norm(x, axis=0)
-        ratio = distance / state["last"]
-        counted = (state["last"] > FLOOR * np.linalg.norm(optimum)) & np.isfinite(ratio)
-        state["most"] = np.where(counted, np.maximum(state["most"], ratio), state["most"])
-        state["fewest"] = np.where(counted, np.minimum(state["fewest"], ratio), state["fewest"])
-        state["peak"], state["last"] = np.fmax(state["peak"], norm), distance
+        distance = np.linalg.norm(x - optimum[:, None], axis=0)
+        counted = (state["last"] > FLOOR * np.linalg.norm(optimum)) & np.isfinite(distance)
+        ratio = np.divide(distance, state["last"], out=np.ones(p), where=counted)
+        state["slowest"] = np.where(counted, np.maximum(state["slowest"], ratio), state["slowest"])
+        state["fastest"] = np.where(counted, np.minimum(state["fastest"], ratio), state["fastest"])
+        state["peak"], state["last"] = np.fmax(state["peak"], np.linalg.norm(x, axis=0)), distance
         if wanted[k]:
-            rows.append((problem.gap(x, optimum), distance, norm, state["most"], state["fewest"], state["peak"]))
+            rows.append((problem.gap(x, optimum), distance, *(state[name] for name in SEEN)))
 
     descend(problem.operator, problem.targets[:, None], problem.ridge, steps, np.zeros((problem.size, p)),
             int(recorded[-1]), seen)
-    columns = np.array(rows).transpose(1, 2, 0).reshape(6, -1)
-    names = ("gap", "distance", "norm", "most", "fewest", "peak")
-    return {"step": np.repeat(steps, len(recorded)), "iteration": np.tile(recorded, p), **dict(zip(names, columns))}
+    columns = np.array(rows).transpose(1, 2, 0).reshape(2 + len(SEEN), -1)
+    return {"step": np.repeat(steps, len(recorded)), "iteration": np.tile(recorded, p),
+            **dict(zip(("gap", "distance", *SEEN), columns))}
