@@ -37,7 +37,8 @@ def recorded_iterations(document: int, most: int, points: int) -> np.ndarray:
 def grids(limits: Limits, ridge: float, points: int) -> dict[str, np.ndarray]:
     """Steps for the figure: `grid` from 0.005 of 2/L to 1.25 of 2/λ, and `close` around 2/L and 2/L*."""
     limit = 2 / limits.smoothness
-    return {"grid": np.geomspace(0.005 * limit, 1.25 * 2 / ridge, points), "close": limit * np.linspace(0.94, 1.3, points)}
+    return {"grid": np.geomspace(0.005 * limit, 1.25 * 2 / ridge, points),
+            "close": limit * np.linspace(0.94, 1.3, points)}
 
 
 def descents(cases: Sequence[tuple[str, int, HuberProblem]], document: float, grid_points: int,

@@ -59,7 +59,7 @@ class Convolution1d(_Operator):
     def __init__(self, kernel, size: int):
         self.kernel = _numbers(kernel, "kernel").copy()
         if self.kernel.ndim != 1 or not 1 <= len(self.kernel) <= operator.index(size):
-            raise ValueError(f"kernel of shape {self.kernel.shape} and size {size}: needs r numbers with 1 <= r <= size")
+            raise ValueError(f"kernel of shape {self.kernel.shape} and size {size}: needs r numbers, 1 <= r <= size")
         self.kernel.setflags(write=False)
         self.shape = (int(size) - len(self.kernel) + 1, int(size))
 

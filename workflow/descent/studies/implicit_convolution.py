@@ -110,7 +110,7 @@ def table_products(settings: dict[str, Any], inputs: dict[str, Path], outputs: d
     from descent.bounds.implicit_convolution import product_rows
 
     short, long = settings["kernel_size"], settings["large"]["long_kernel"]
-    kinds = {**{name: short for name in ("int64", "float32", "float64", "complex64", "complex128")},
+    kinds = {**dict.fromkeys(("int64", "float32", "float64", "complex64", "complex128"), short),
              "long float32": long, "long float64": long}
     draws = generator(settings["master_seed"], "large_products", 0, size=settings["large"]["size"])
     rows = product_rows(draws, settings["large"]["size"], kinds)
@@ -213,8 +213,8 @@ def _operator_claims(settings: Mapping[str, Any]) -> list:
               rf"= ru/(1 - ru)$, at $n$ = {large}, and the result is in single precision", checks.rounding_of_sums,
               {**single, "roundoff": 2.0**-24}, {"roundoff": 2.0**-53}, "the roundoff $u$ of double precision",
               form="our own"),
-        check("snu.5.optimum", "theorem", r"Newton's minimizers have $\|x - x^*\| \le 10^{-12}\|x^*\|$, by the gradient "
-              "in rational numbers", checks.minimizer_is_certified,
+        check("snu.5.optimum", "theorem", r"Newton's minimizers have $\|x - x^*\| \le 10^{-12}\|x^*\|$, by the "
+              "gradient in rational numbers", checks.minimizer_is_certified,
               {"problems": [case[2] for case in _cases(settings)], "flipped": False}, flip,
               "minimizers for the kernel turned round", form="our own"),
     ]
@@ -240,8 +240,8 @@ def _rate_claims(settings: Mapping[str, Any], table: Mapping[str, Any]) -> list:
               r"$1 - \alpha\lambda$ in every step", checks.kernel_direction_decays,
               {"problems": starts, "step": settings["step"], "iterations": settings["iterations"],
                "curvatures": ridges}, {"curvatures": squares}, squared, form="our own"),
-        check("snu.5.rate", "asymptotic", r"On the document's problem, from $x = 0$ and with $\alpha = 1/L$, the distance "
-              r"shrinks by $1 - \alpha c$ in the end, $c$ the least curvature at $x^*$ in the range of $A^\top$ "
+        check("snu.5.rate", "asymptotic", r"On the document's problem, from $x = 0$ and with $\alpha = 1/L$, the "
+              r"distance shrinks by $1 - \alpha c$ in the end, $c$ the least curvature at $x^*$ in the range of $A^\top$ "
               r"(logarithm within 2%)",
               checks.late_rate, {"table": table, "curvature": "least"}, {"curvature": "ridge"},
               r"$\lambda$ in place of $c$", **shown),
