@@ -251,12 +251,17 @@ def slowed_supremum(n: int, shift: int = 1) -> list[Fraction]:
     return [q * q ** (n - 1) - q**n, q ** (n - 1) - q**n - q ** (n - shift) / n]
 
 
+def partial_exponential(time: int) -> Fraction:
+    """Σ_{k ≤ 3t} t^k/k!, a lower bound of e^t."""
+    return sum(Fraction(time**k, factorial(k)) for k in range(3 * time + 1))
+
+
 def indefinite_growth(time: int, constant: int) -> int:
     """tau.4.2 as printed: 1 if |δ| > C√(εt) |r_0| at t = `time` for λ = 1, ε = 2, H(t) = −1, else 0.
 
     δ = e^t − e^{−t} there, and e^t is replaced by a partial sum of its series, which is smaller.
     """
-    growth = sum(Fraction(time**k, factorial(k)) for k in range(3 * time + 1))
+    growth = partial_exponential(time)
     return int((growth - 1 / growth) ** 2 > constant**2 * 2 * time)
 
 

@@ -29,9 +29,13 @@ def layer_instances(draws: np.random.Generator, count: int) -> list[dict[str, An
 
 
 def balanced_instances(draws: np.random.Generator, count: int) -> list[dict[str, Any]]:
-    """Bases and distinct singular values of balanced layers, of sizes 2 and 3 in turn, and a target."""
-    found = []
-    for i in range(count):
+    """Bases and distinct singular values of balanced layers, of sizes 2 and 3 in turn, and a target.
+
+    The first has W_2 = diag(2, 1), W_1 = the same after an exchange of the two inputs, and the target W_2W_1 + I.
+    """
+    exchange, eye = exact([[0, 1], [1, 0]]), identity(2)
+    found = [{"bases": [exchange, eye, eye], "values": exact([2, 1]), "target": exact([[1, 4], [1, 1]])}]
+    for i in range(1, count):
         depth, d = DEPTHS[i % 3], 2 + i % 2
         values = np.sort(draws.choice(np.arange(1, 9), d, replace=False))[::-1]
         bases = [orthogonal(draws, d) for _ in range(depth + 1)]

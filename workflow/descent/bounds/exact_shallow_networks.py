@@ -70,7 +70,8 @@ def euler(U: np.ndarray, V: np.ndarray, X: np.ndarray, Y: np.ndarray, c: Fractio
 def deep_instances(draws: np.random.Generator, count: int, depths: Sequence[int]) -> list[dict[str, Any]]:
     """Inputs X (n, 2), targets y (n,) with Xᵀy ≠ 0, a slope σ′(0) and N, in turn from `depths`."""
     def draw(source, index):
-        return {"X": rationals(source, 3, 2), "y": rationals(source, 3), "slope": Fraction(int(source.integers(1, 7)), 2),
+        slope = Fraction(int(source.integers(1, 7)), 2)
+        return {"X": rationals(source, 3, 2), "y": rationals(source, 3), "slope": slope,
                 "depth": depths[index % len(depths)]}
 
     return instances_with(draws, count, draw, lambda X, y, **rest: np.array(np.sum((X.T @ y) ** 2)))
@@ -128,7 +129,7 @@ def hessian_at_zero(X: np.ndarray, y: np.ndarray, slope: Fraction, depth: int, a
 
     def coefficient(*entries):
         flat = np.zeros(n, dtype=object)
-        flat[list(entries)] = t
+        flat[[int(entry) for entry in entries]] = t
         parts = np.split(flat, np.cumsum(sizes)[:-1])
         layers = [part.reshape(layer.shape) for part, layer in zip(parts, zero_weights(depth))]
         return sympy.expand(deep_loss(layers, X, y, slope)).coeff(t, 2)
@@ -141,13 +142,17 @@ def hessian_at_zero(X: np.ndarray, y: np.ndarray, slope: Fraction, depth: int, a
 
 
 def joint_instances(draws: np.random.Generator, count: int) -> list[dict[str, Any]]:
-    """W (4, 2), a (4,), X (n, 2) and y (n,), n = 2 or 3; m = 4, so that m^(−1/2) = ½. No pre-activation is 0."""
+    """W (4, 2), a (4,), X (n, 2) and y (n,), n = 2 or 3; m = 4, so that m^(−1/2) = ½. No pre-activation is 0.
+
+    The first is one unit (1, 1) with a = 1, the inputs (1, 0) and (0, 1), and labels 0.
+    """
     def draw(source, index):
         n = 2 + index % 2
         return {"W": rationals(source, 4, 2), "a": rationals(source, 4), "X": rationals(source, n, 2),
                 "y": rationals(source, n)}
 
-    return instances_with(draws, count, draw, lambda W, X, **rest: X @ W.T)
+    first = {"W": exact([[1, 1]]), "a": exact([1]), "X": exact([[1, 0], [0, 1]]), "y": exact([0, 0])}
+    return [first, *instances_with(draws, count - 1, draw, lambda W, X, **rest: X @ W.T)]
 
 
 def joint_network(W: np.ndarray, a: np.ndarray, X: np.ndarray) -> np.ndarray:
