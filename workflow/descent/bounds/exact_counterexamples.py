@@ -67,26 +67,25 @@ def indefinite_kernel(time: int) -> dict[str, str]:
 
 def scanned_chain(X: np.ndarray, residual: np.ndarray, active: np.ndarray) -> dict[str, str]:
     """du.2 (ii) without √n."""
-    return _entry("du.2.exact_scanned", r"$\sqrt m \sum_i |y_i - u_i| \le \sqrt m\, \|y - u\|$ (ii)",
-                  rf"$n = {len(residual)}$, $y - u = {tex(residual)}$: ${tex(np.sum(abs(residual)))} \le "
+    return _entry("du.2.exact_scanned", r"(ii) as scanned: $\sum_i |r_i| \le \|r\|$ for $r = y - u$",
+                  rf"$n = {len(residual)}$, $r = {tex(residual)}$: ${tex(np.sum(abs(residual)))} \le "
                   rf"\sqrt{{{tex(np.sum(residual**2))}}}$.")
 
 
 def slow_sample(active: int, width: int) -> dict[str, str]:
     """du.2, the printed rate."""
     rate = exact_shallow_networks.one_sample_rate(active, width)
-    return _entry("du.2.exact_rate_printed", r"$\|y - u(s)\| \le e^{-\lambda_0 s}\, \|y - u(0)\|$",
+    return _entry("du.2.exact_rate_printed", r"$\|r(s)\| \le e^{-\lambda_0 s}\, \|r(0)\|$, $r = y - u$",
                   rf"$n = 1$, $m = {width}$, one unit active ($w_1^\top x = 1$, $a_1 = 1$, the others $-1$), "
                   rf"$u(0) < y$: $H = {tex(rate)} = \lambda_0/2$ at all times and "
-                  rf"$\|y - u(s)\| = e^{{-s/{1 / rate}}}\, \|y - u(0)\|$, more than "
-                  r"$e^{-s/2}\, \|y - u(0)\|$ at every $s > 0$.")
+                  rf"$\|r(s)\| = e^{{-s/{1 / rate}}}\, \|r(0)\|$, more than $e^{{-s/2}}\, \|r(0)\|$ at every $s > 0$.")
 
 
 def far_weight(active: int, width: int) -> dict[str, str]:
     """du.2, the printed radius."""
     ratio = exact_shallow_networks.RATE / exact_shallow_networks.one_sample_rate(active, width)
     return _entry("du.2.exact_radius_printed",
-                  r"$\|w_r(t) - w_r(0)\| \le \sqrt n\, \|y - u(0)\| / (\sqrt m\, \lambda_0)$",
+                  r"No weight moves further than $\sqrt n\, \|r(0)\| / (\sqrt m\, \lambda_0)$",
                   rf"The same network: the active weight moves with speed $|r(s)|/\sqrt m$, in the end by "
                   rf"$|r(0)|/(\sqrt m\, H)$, which is {tex(ratio)} times the printed radius.")
 

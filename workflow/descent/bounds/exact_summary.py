@@ -43,5 +43,5 @@ def summary(claims: Sequence[Claim], draws: np.random.Generator, steps: int) -> 
     found["findings"] = [
         f"Without any rounding, {found['holding']} of {found['statements']} exact statements hold in all of their "
         f"{found['cases']:,} instances, and {found['refuted']} of {found['errata']} wrong printed forms are refuted by "
-        "counterexamples small enough to check by hand (@tbl-exact-counterexamples)."]
+        "counterexamples small enough to check by hand (@sec-exact-printed)."]
     return found

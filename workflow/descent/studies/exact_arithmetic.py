@@ -144,7 +144,7 @@ def _kernel_claims(settings: dict[str, Any]) -> list:
     kernels = descent.kernel_instances(_draws(settings, "kernels"), settings["instances"])
     times = [{"time": time} for time in range(1, 41)]
     return [
-        _exact("tau.4.1.exact", r"$\frac{d}{dt}\|u - y\|^2 = -2 (u - y)^\top H^* (u - y) \le -2\lambda\|u - y\|^2$ "
+        _exact("tau.4.1.exact", r"For $r = u - y$, $\frac{d}{dt}\|r\|^2 = -2\, r^\top H^* r \le -2\lambda\, \|r\|^2$ "
                r"with $\lambda = \lambda_{\min}(H^*)$", kernels, descent.slowest_decay, {}, {"index": 1},
                "the second eigenvalue"),
         _exact("tau.4.2.exact", r"For $H(t) = H^* - \epsilon v v^\top$, $r_0 \parallel v$ and $\lambda/\epsilon$ = 2, "
@@ -202,9 +202,9 @@ def _joint_claims(settings: dict[str, Any]) -> list:
         _exact("du.3.exact_printed", f"{left} \\sum_r (y_j - u_j) G_{{ij}}$, the sum over $r$ outside and none over "
                "$j$ (for the best $j$)", joint, networks.printed_sum, {}, {"one_unit": True},
                "the sum over $j$ in place, but $G$ of one unit alone", form="erratum"),
-        _exact("du.3.exact_gram", r"$(y - u)^\top G\, (y - u) = \frac1m \sum_r \left(\sum_i (y_i - u_i)\, "
-               r"\sigma(w_r^\top x_i)\right)^2 \ge 0$, of which (ii) of Lemma A.2 follows", joint, networks.gram_square,
-               {}, {"weighted": True}, "$a_r$ as a factor under the sum", form="our own"),
+        _exact("du.3.exact_gram", r"For $e = y - u$, $e^\top G e = \frac1m \sum_r \left(\sum_i e_i\, "
+               r"\sigma(w_r^\top x_i)\right)^2 \ge 0$, from which (ii) of Lemma A.2 follows", joint,
+               networks.gram_square, {}, {"weighted": True}, "$a_r$ as a factor under the sum", form="our own"),
         _exact("du.5.exact", r"A unit is active on both of two inputs at an angle $\theta = \pi p/q$ with probability "
                r"$(\pi - \theta)/2\pi$; the diagonal of $H^\infty$ is $\frac12$",
                networks.angle_instances(settings["largest_denominator"]), networks.active_share, {},
@@ -230,8 +230,8 @@ def _norm_claims(settings: dict[str, Any]) -> list:
                {"value": Fraction(1, 2)}, r"$c = \frac12$"),
         _exact("jhu.1c.exact_threshold", r"The smallest product of a scalar global minimizer that is not zero has "
                r"$c^4 = \lambda^3/4$", [{}], descent.threshold, {}, {"divisor": 2}, r"$\lambda^3/2$", **own),
-        _exact("jhu.2a.exact", r"$E[\psi(v \cdot x)\, \psi(w \cdot x)] = (\sin\theta + (\pi - \theta)\cos\theta)/2\pi$ "
-               r"for unit $v$, $w$ at any angle $\theta$, and at $\theta = \pi p/q$ with $q \le 4$", angles,
+        _exact("jhu.2a.exact", r"$E[\psi(v \cdot x)\, \psi(w \cdot x)]$ is $(\sin\theta + (\pi - "
+               r"\theta)\cos\theta)/2\pi$ for unit $v$, $w$ at any angle $\theta$, and at $\theta = \pi p/q$ with $q \le 4$", angles,
                networks.arc_cosine, {}, {"factor": 2}, "Cho and Saul's kernel, without the half", **own),
     ]
 
@@ -258,20 +258,20 @@ def _sensing_claims(settings: dict[str, Any]) -> list:
     from descent.bounds import exact_linear_networks as linear
 
     balanced = linear.balanced_instances(_draws(settings, "balanced"), settings["instances"])
-    velocity = (r"$\dot W_k = \frac1L V_{k+1} \Sigma^{L-k} U_L^\top (W^\ast - U_L \Sigma^L V_1^\top) V_1 \Sigma^{k-1} "
-                r"V_k^\top$")
+    velocity = r"$\dot W_k = \frac1L V_{k+1} \Sigma^{L-k} M \Sigma^{k-1} V_k^\top$"
+    middle = r"with $M = U_L^\top (W^\ast - U_L \Sigma^L V_1^\top) V_1$"
     return [
         _exact("eth.1b.exact_printed", r"For balanced layers $W_{k+1}^\top W_{k+1} = W_k^\top W_k$", balanced,
                linear.printed_equality, {}, {"outer": True}, r"$W_{k+1} W_{k+1}^\top = W_k W_k^\top$", form="erratum"),
         _exact("eth.1c.exact_printed", "For balanced layers with distinct singular values the decompositions are "
                "unique, with $U_k = V_{k+1}$", balanced, linear.vectors_agree, {}, {"sign": -1}, "$U_k = -V_{k+1}$",
                form="erratum"),
-        _exact("eth.1d.exact", f"For balanced layers {velocity}", balanced, linear.velocity_by_svd, {}, {"shift": 1},
-               r"$\Sigma^{L-k+1}$", form="corrected"),
+        _exact("eth.1d.exact", f"For balanced layers {velocity} {middle}", balanced, linear.velocity_by_svd, {},
+               {"shift": 1}, r"$\Sigma^{L-k+1}$", form="corrected"),
         _exact("eth.1d.exact_printed", r"The same with $V_{k-1}^\top$ as the last factor, $k \ge 2$", balanced,
                linear.velocity_by_svd, {"last": 2}, {"last": 0}, r"$V_{k+1}^\top$", form="erratum"),
-        _exact("eth.1e.exact", r"For balanced layers $\dot W = \frac1L \sum_k U_L \Sigma^{2L-2k} U_L^\top (W^\ast - "
-               r"U_L \Sigma^L V_1^\top) V_1 \Sigma^{2k-2} V_1^\top$", balanced, linear.end_velocity_by_svd, {},
+        _exact("eth.1e.exact", r"For balanced layers $\dot W = \frac1L \sum_k U_L \Sigma^{2L-2k} M \Sigma^{2k-2} "
+               f"V_1^\\top$ {middle}", balanced, linear.end_velocity_by_svd, {},
                {"halved": True}, r"$\Sigma^{L-k}$ and $\Sigma^{k-1}$"),
         _exact("eth.1f.exact", r"For balanced layers $\dot W = \frac1L \sum_k [WW^\top]^{\frac{L-k}{L}} (W^\ast - W) "
                r"[W^\top W]^{\frac{k-1}{L}}$", balanced, linear.closed_form, {"per_layer": True}, {"shift": 1},
@@ -331,9 +331,9 @@ def _operator_claims(settings: dict[str, Any]) -> list:
 
     drawn = descent.convolution_instances(_draws(settings, "convolution"), settings["instances"])
     return [
-        _exact("snu.4.exact", r"$f' = 20\theta + s(\theta - 10 - 20\theta) + 3s(1 - s)\left(\frac12(\theta - 10)^2 + "
-               r"50 - 10\theta^2\right)$ with $s = 1/(1 + e^{-3(\theta - 3)})$", [{}], descent.wide_minima_slope, {},
-               {"chain": 1}, "without the factor 3 of the exponent", form="our own"),
+        _exact("snu.4.exact", r"$f' = 20\theta + s\, (\theta - 10 - 20\theta) + 3 s\, (1 - s)\, q$ with $q = "
+               r"\frac12(\theta - 10)^2 + 50 - 10\theta^2$ and $s = 1/(1 + e^{-3(\theta - 3)})$", [{}],
+               descent.wide_minima_slope, {}, {"chain": 1}, "without the factor 3 of the exponent", form="our own"),
         _exact("snu.5.exact_adjoint", r"$\langle Ax, y \rangle = \langle x, A^\top y \rangle$ for the sliding products "
                "with $k$ and with its reversal", drawn, descent.adjoint, {}, {"flipped": True},
                r"$k$ not reversed in $A^\top$"),
