@@ -22,8 +22,8 @@ def draw_exceptional(steps: int, exponent: int):
     axes.plot(k, norms(steps, Fraction(1, 10**exponent)), color=COLORS[1],
               label=rf"rational, start moved by $5 \cdot 10^{{-{exponent}}}$")
     axes.plot(k, rounded_path(steps), color=COLORS[0], label="double precision, exceptional start")
-    axes.plot(k, norms(steps), color=COLORS[2], label="rational, exceptional start")
-    axes.plot(k, 5 * 0.75**k, color=THEORY, linestyle=":", linewidth=1, label=r"$5\,(3/4)^k$")
+    axes.plot(k, norms(steps), color=COLORS[2], linewidth=3, label="rational, exceptional start")
+    axes.plot(k, 5 * 0.75**k, color=THEORY, linestyle=":", linewidth=1.2, label=r"$5\,(3/4)^k$")
     axes.set(yscale="log", xlabel="step $k$", ylabel=r"$\|\theta^k - \theta^*\|$", xlim=(0, steps))
     axes.legend()
     return figure
