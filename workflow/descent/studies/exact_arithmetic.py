@@ -231,8 +231,9 @@ def _norm_claims(settings: dict[str, Any]) -> list:
         _exact("jhu.1c.exact_threshold", r"The smallest product of a scalar global minimizer that is not zero has "
                r"$c^4 = \lambda^3/4$", [{}], descent.threshold, {}, {"divisor": 2}, r"$\lambda^3/2$", **own),
         _exact("jhu.2a.exact", r"$E[\psi(v \cdot x)\, \psi(w \cdot x)]$ is $(\sin\theta + (\pi - "
-               r"\theta)\cos\theta)/2\pi$ for unit $v$, $w$ at any angle $\theta$, and at $\theta = \pi p/q$ with $q \le 4$",
-               angles, networks.arc_cosine, {}, {"factor": 2}, "Cho and Saul's kernel, without the half", **own),
+               r"\theta)\cos\theta)/2\pi$ for unit $v$, $w$ at any angle $\theta$, and at "
+               r"$\theta = \pi p/q$ with $q \le 4$", angles, networks.arc_cosine, {}, {"factor": 2},
+               "Cho and Saul's kernel, without the half", **own),
     ]
 
 
