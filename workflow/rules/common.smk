@@ -9,6 +9,7 @@ from pathlib import Path
 CHECKOUT = Path(workflow.basedir)
 sys.path.insert(0, str(CHECKOUT / "workflow"))
 
+from descent.pipeline.configuration import check_files
 from descent.pipeline.fingerprint import FingerprintError
 from descent.pipeline.plan import Plan
 from descent.pipeline.session import Session, check_results_folder
@@ -20,6 +21,17 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 try:
     check_results_folder()
+    # Snakemake would read a file of any kind or size, and run Python that it contains.
+    check_files(["config.yaml", *workflow.overwrite_configfiles])
+except (ConfigError, OSError) as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+
+configfile: "config.yaml"
+
+
+try:
     PLAN = Plan(config)
 except (ConfigError, FingerprintError, OSError) as error:
     print(error, file=sys.stderr)

@@ -10,10 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from descent.pipeline import discovery
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; one line for each wrong key."""
+from descent.pipeline.configuration import ConfigError, load
 
 
 class Block(BaseModel):
@@ -119,19 +116,10 @@ def _short(value: Any) -> str:
 
 
 def read(paths: list[str]) -> dict[str, Any]:
-    """Merge YAML files, later ones over earlier ones (dicts merge, lists are replaced), as Snakemake does."""
-    import yaml
-
+    """Merge YAML or JSON files, later ones over earlier ones (dicts merge, lists are replaced), as Snakemake does."""
     config: dict[str, Any] = {}
     for path in paths:
-        try:
-            with open(path, encoding="utf-8") as file:
-                layer = yaml.safe_load(file)
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
-        if not isinstance(layer, Mapping):
-            raise ConfigError(f"{path}: must be a mapping of keys to values")
-        _merge(config, layer)
+        _merge(config, load(path))
     return config
 
 
