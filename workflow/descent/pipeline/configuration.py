@@ -20,6 +20,9 @@ DEPTH = 20  # levels of mappings and lists within one another
 # What YAML 1.1 does not read as it looks: 017 is 15, 1:30 is 90, 2026-01-31 is a date.
 _MISREAD = re.compile(r"[-+]?0[0-7_]+|[-+]?\d[\d_]*(:[0-5]?\d)+(\.[\d_]*)?|\d{4}-\d\d?-\d\d?([Tt ].*)?", re.ASCII)
 
+# Keys that Snakemake itself acts on, before anybody else sees them.
+_SNAKEMAKE = {"__use_yte__", "pathvars"}
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; one line for each wrong key."""
@@ -51,6 +54,7 @@ def check_command_line(words: list[str]) -> None:
         check_files(given.configfile)
         for entry in given.config:
             key, _, text = entry.partition("=")
+            _refuse_snakemake("--config", [key])
             _parsed(f"--config {key}", text.encode(errors="surrogateescape"))
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -69,9 +73,13 @@ def load(path: str) -> dict[str, Any]:
     data = _parsed(path, raw)
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must be a mapping of keys to values")
-    if "__use_yte__" in data:
-        raise ConfigError(f"{path}: __use_yte__ is refused: settings are data, and nothing in them is run")
+    _refuse_snakemake(path, data)
     return data
+
+
+def _refuse_snakemake(path: str, keys: Iterable[str]) -> None:
+    for key in _SNAKEMAKE.intersection(keys):
+        raise ConfigError(f"{path}: {key} is refused: it would have Snakemake run or rename things, and is no setting")
 
 
 def _parsed(path: str, raw: bytes) -> Any:
@@ -186,7 +194,7 @@ class _Structure:
 
     def _key(self, event: yaml.NodeEvent, line: int) -> None:
         if getattr(event, "tag", None) is not None:
-            raise _Refused(f"the tag {_quoted(event.tag)} is refused: settings are plain numbers, texts and lists", line)
+            raise _Refused(f"the tag {_quoted(event.tag)} is refused: settings are plain data", line)
         top = self.open[-1] if self.open else None
         if top is None or top.keys is None:
             return

@@ -40,11 +40,21 @@ def open_store(path: str | None) -> Store | None:
     if not path:
         return None
     if "://" not in path:
-        return FolderStore(Path(path).expanduser())
+        return FolderStore(_folder(path))
     try:
         return RemoteStore(path)
-    except (ImportError, ValueError) as error:
+    except Exception as error:  # every file system of fsspec has exceptions of its own
+        raise ValueError(f"store {path}: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def _folder(path: str) -> Path:
+    try:
+        folder = Path(path).expanduser()
+    except RuntimeError as error:  # nobody has the name after ~
         raise ValueError(f"store {path}: {error}") from None
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"store {path}: must be a folder, but something else is there")
+    return folder
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from descent.pipeline.stage import Stage, canonical_json
 
+MOST_STAGES = 5000
 Inputs = Mapping[str, "str | Iterable[str]"]
 
 
@@ -71,6 +72,8 @@ class StudyPlan:
     def _add(self, rule: str, entry: str, settings, inputs: Inputs, outputs, **more) -> dict[str, str]:
         stage = Stage(rule, self._entry(entry), dict(settings), _frozen(inputs), dict(outputs), **more)
         self.stages.append(stage)
+        if len(self.stages) > MOST_STAGES:
+            raise ValueError(f"these settings ask for more than {MOST_STAGES} stages")
         return dict(stage.outputs)
 
     def train(self, run: Mapping[str, Any], settings: Mapping[str, Any], inputs: Inputs, replicates: Iterable[int],

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -47,7 +47,7 @@ class Settings(Block):
     grid_points: int = Field(..., ge=20, le=500, description="Steps alpha in each grid")
     recorded: int = Field(..., ge=20, le=500, description="Iterations at which a descent is recorded")
     tails: Tails = Field(..., description="The problem with residuals in the tails")
-    norm_sizes: list[int] = Field(..., min_length=4, description="n of the norms from dense matrices, rising")
+    norm_sizes: list[Size] = Field(..., min_length=4, description="n of the norms from dense matrices, rising")
     large: Large = Field(..., description="The same at n = 10^6 (snu.5)")
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -23,8 +23,8 @@ class Draws(Block):
     """Random and adversarial displacements (eth.2c)."""
 
     count: int = Field(..., ge=4, le=10000, description="Draws for each activation, direction, width and dimension")
-    widths: list[int] = Field(..., min_length=1, description="Widths m, up to 4096 (beyond, z²/2 would round)")
-    dimensions: list[int] = Field(..., min_length=1, description="Input dimensions d, up to 64")
+    widths: list[Size] = Field(..., min_length=1, description="Widths m, up to 4096 (beyond, z²/2 would round)")
+    dimensions: list[Size] = Field(..., min_length=1, description="Input dimensions d, up to 64")
     exponents: tuple[int, int] = Field(..., description="Displacements have scale 2^k, k between these two, up to 2")
 
     @model_validator(mode="after")
@@ -41,7 +41,7 @@ class Training(Block):
 
     data: list[Literal["synthetic_regression", "diabetes"]] = Field(
         ..., min_length=1, max_length=2, description="Regression sets, their inputs scaled to unit length")
-    widths: list[int] = Field(..., min_length=3, description="Widths m, rising")
+    widths: list[Size] = Field(..., min_length=3, description="Widths m, rising")
     replicates: int = Field(..., ge=2, le=100, description="Initializations of every width")
     steps: int = Field(..., ge=10, le=10**5, description="Steps of gradient descent on all samples")
     stable_fraction: float = Field(..., gt=0, lt=1, description="Step over 2 / ‖X‖₂², stable at every width")
