@@ -74,7 +74,7 @@ def test_parquet_gives_what_csv_gives(tmp_path):
     ("a,b,y\n", "0 rows are too few"),
     ("a,b,y\n1,2,3\n1,3,4\n1,4,6\n1,0,5\n", "column 'a' is constant"),
     ("\n", "no column 'a'"),
-    (GOOD.encode() + b"\xff\xfe,1,2,3\n", "not a readable CSV file"),
+    (GOOD.encode() + b"\xff\xfe,1,2,3\n", "line 6: not UTF-8 text"),
 ])
 def test_bad_csv_files_are_refused_by_name_and_line(tmp_path, text, message):
     with pytest.raises(TableError) as fault:
