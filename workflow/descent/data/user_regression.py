@@ -28,6 +28,8 @@ class Settings(Block):
             raise ValueError("inputs and target must be different columns")
         if Path(self.path).suffix.lower() not in (".csv", ".parquet"):
             raise ValueError(f"path = {self.path!r}: must end in .csv or .parquet")
+        if {"{", "}"}.intersection(self.path) or "://" in self.path:
+            raise ValueError(f"path = {self.path!r}: must be the path of a file, without braces and ://")
         if Path(os.path.normpath(self.path)).absolute().is_relative_to(Path("results").absolute()):
             raise ValueError(f"path = {self.path!r}: the folder results holds what the laboratory makes")
         return self

@@ -88,6 +88,8 @@ def _plain(value: Any, key: str = "") -> Any:
     if isinstance(value, Mapping):
         return {_text(name, key): _plain(item, _within(key, name)) for name, item in value.items()}
     if isinstance(value, list):
+        if len(value) > _LONGEST:
+            raise ConfigError(f"config: {key} = {_short(value)}: should have at most {_LONGEST} items")
         return [_plain(item, f"{key}[{i}]") for i, item in enumerate(value)]
     if isinstance(value, str):
         return float(value) if _SCIENTIFIC.fullmatch(value) else _text(value, key)
