@@ -95,7 +95,7 @@ def test_the_schema_is_printed(library):
 
 
 @pytest.mark.parametrize(("text", "line"), [
-    (None, "descent: config.yaml: [Errno 2] No such file or directory: 'config.yaml'"),
+    (None, "descent: config.yaml: cannot be read (No such file or directory)"),
     ("master_seed: -1\nreport: {title: T}\ndata: {}\nstudies: {}\n",
      "descent: config: master_seed = -1: should be greater than or equal to 0"),
 ])

