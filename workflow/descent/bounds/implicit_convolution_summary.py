@@ -19,7 +19,9 @@ def summary(tables: Mapping[str, Mapping[str, Any]], norms: Sequence[Mapping[str
     table = tables["descents"]
     last = ends(table)
     found = {
-        "late": LATE + 1, **_limits(last, "document"), **{f"tails_{key}": value for key, value in _limits(last, "tails").items()},
+        "late": LATE + 1,
+        **_limits(last, "document"),
+        **{f"tails_{key}": value for key, value in _limits(last, "tails").items()},
         "steps": [_step_row(table, case, name) for case in ("document", "tails") for name in STEPS],
         "products": [dict(zip(tables["products"], map(_plain, row))) for row in zip(*tables["products"].values())],
         "norms": [dict(row) for row in norms],

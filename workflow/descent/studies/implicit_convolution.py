@@ -242,8 +242,8 @@ def _rate_claims(settings: Mapping[str, Any], table: Mapping[str, Any]) -> list:
               {"problems": starts, "step": settings["step"], "iterations": settings["iterations"],
                "curvatures": ridges}, {"curvatures": squares}, squared, form="our own"),
         check("snu.5.rate", "asymptotic", r"On the document's problem, from $x = 0$ and with $\alpha = 1/L$, the "
-              r"distance shrinks by the factor $1 - \alpha c$ in the end, $c$ the least curvature at $x^*$ in the range "
-              r"of $A^\top$ (logarithm within 2%)",
+              r"distance shrinks by the factor $1 - \alpha c$ in the end, $c$ the least curvature at $x^*$ in the "
+              r"range of $A^\top$ (logarithm within 2%)",
               checks.late_rate, {"table": table, "curvature": "least"}, {"curvature": "ridge"},
               r"$\lambda$ in place of $c$", **shown),
         check("snu.5.reached", "empirical", rf"With $\alpha$ = {settings['step']:g} the gap is at most $10^{{-12}}$ of "
