@@ -73,7 +73,7 @@ def _verify_parser() -> argparse.ArgumentParser:
 def _compare_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m descent compare",
-        description="Which settings, code and versions differ between two results, and which verdicts and numbers moved.",
+        description="What differs between two results: settings, code, versions; verdicts and numbers that moved.",
         epilog="Exit status: 0 no verdict and no number moved, 1 some did or outputs differ otherwise, 2 trouble.",
     )
     result = "a results folder, a checkout that has one, or a file written by `snapshot`"

@@ -70,7 +70,7 @@ def _summary(comparison: Comparison) -> str:
     within = sum(row.old != row.new for row in values) - len(comparison.numbers)
     return (f"descent: {len(comparison.verdicts)} of {_count(len(claims), 'verdict')} and {len(comparison.numbers)} of "
             f"{_count(len(values), 'value')} moved ({within} more within their intervals or {comparison.tolerance:g}); "
-            f"{len(comparison.changed_bytes)} of {_count(len(comparison.shared), 'common output')} have other bytes")
+            f"bytes differ in {len(comparison.changed_bytes)} of {_count(len(comparison.shared), 'common output')}")
 
 
 def _cause(cause: Cause) -> str:

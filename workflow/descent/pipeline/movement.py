@@ -37,7 +37,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Movement:
-    """A value `old` in one result and `new` in another; `change`: relative for numbers, infinite otherwise."""
+    """A value in two results."""
 
     key: str
     old: Estimate
@@ -45,10 +45,12 @@ class Movement:
 
     @property
     def has_interval(self) -> bool:
+        """Whether both values have one."""
         return self.old.low is not None
 
     @property
     def change(self) -> float:
+        """Difference relative to the larger of two numbers; infinite for what is no finite number."""
         old, new = self.old.value, self.new.value
         if not (_finite(old) and _finite(new)):
             return math.inf

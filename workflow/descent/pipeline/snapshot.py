@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from descent.pipeline.sidecar import read_sidecar, recorded_digest
 
@@ -31,6 +31,10 @@ class Record(BaseModel):
     recipe: str
     digest: str
     cpu: str | None = None
+
+
+class _Sidecar(Record):
+    parts: dict[str, str]
 
 
 class LedgerRow(BaseModel):
@@ -65,6 +69,12 @@ class Snapshot(BaseModel):
     claims: dict[str, list[LedgerRow]]
     values: dict[str, dict[str, Any]]
     faults: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _all_code_is_there(self) -> Snapshot:
+        if not {record.code for record in self.outputs.values()} <= self.code.keys():
+            raise ValueError("parts of some code are missing")
+        return self
 
     @property
     def paths(self) -> set[str]:
@@ -120,11 +130,11 @@ def _records(results: Path) -> tuple[dict[str, Record], dict[str, dict[str, str]
         if found is None or not output.is_file():
             continue
         try:
-            record = Record.model_validate(found)
+            record = _Sidecar.model_validate(found)
         except ValidationError as error:
             raise ValueError(f"{file}: damaged ({error.errors()[0]['loc'][0]})") from None
-        records[output.relative_to(results).as_posix()] = record
-        code[record.code] = found["parts"]
+        records[output.relative_to(results).as_posix()] = Record(**record.model_dump(exclude={"parts"}))
+        code[record.code] = record.parts
     return records, code
 
 
@@ -140,7 +150,10 @@ def _ledger(file: Path) -> list[LedgerRow]:
 
     columns = read_table(file, list(LedgerRow.model_fields))
     rows = zip(*(list(map(_plain, column)) for column in columns.values()), strict=True)
-    return [LedgerRow.model_validate(dict(zip(columns, row))) for row in rows]
+    try:
+        return [LedgerRow.model_validate(dict(zip(columns, row))) for row in rows]
+    except ValidationError as error:
+        raise ValueError(f"{file}: not a ledger of claims ({error.errors()[0]['loc'][0]})") from None
 
 
 def _plain(value: Any) -> Any:
