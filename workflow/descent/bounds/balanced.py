@@ -59,8 +59,8 @@ def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def scalar_balanced(target: float, decay: float) -> float:
-    """c = max(|y| − λ, 0): uv at the global minimizers of ½(y − u relu(v))² + λ/2 (u² + v²)."""
-    return max(abs(target) - decay, 0.0)
+    """c = max(y − λ, 0): uv at the global minimizers of ½(y − u relu(v))² + λ/2 (u² + v²), y > 0."""
+    return max(target - decay, 0.0)
 
 
 def least_product(decay):

@@ -74,11 +74,14 @@ def units_balanced(table: Table, rolled: int = 0) -> Outcome:
 
 
 def norms_bounded(table: Table, factor: float = 1.0) -> Outcome:
-    """Whether ‖U‖_F² ≤ `factor` (F(0, 0) − F(U, V))/λ at every stationary point; observed: the greatest ratio."""
-    allowed = factor * (table["fit_zero"] - table["fit"]) / table["decay"]
-    nonzero = table["norm_outputs"] > 0
-    ratio = float(np.max(table["norm_outputs"][nonzero] ** 2 / allowed[nonzero]))
-    return Outcome(ratio, 1.0 + 1e-9, int(nonzero.sum()), ratio <= 1.0 + 1e-9)
+    """Whether ‖U‖_F² ≤ `factor` (F(0, 0) − F(U, V))/λ at every stationary point that is not 0.
+
+    At an element of norm ε, ε‖U‖_F/λ is added. Observed: the greatest ratio of the two sides.
+    """
+    norms = table["norm_outputs"]
+    allowed = (factor * (table["fit_zero"] - table["fit"]) + table["residual"] * norms) / table["decay"]
+    ratio = float(np.max(norms[norms > 0] ** 2 / allowed[norms > 0]))
+    return Outcome(ratio, 1.0 + ROUNDING, int(np.sum(norms > 0)), ratio <= 1.0 + ROUNDING)
 
 
 def closed_form(table: Table, product: Callable[[float, float], float], factor: float = 1.0) -> Outcome:

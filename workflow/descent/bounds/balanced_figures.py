@@ -27,16 +27,16 @@ def _rows(table, **values):
 
 
 def _draw_norms(axes, several) -> None:
-    line = np.geomspace(0.25, 12, 100)
+    line = np.array([0.25, 12.0])
     axes.plot(line, line, color=THEORY, linestyle="--", linewidth=1, label=r"$\|U\|_F = \|V\|_F$")
     axes.plot(line, 2 * line**2, color=THEORY, linestyle=":", linewidth=1.2, label=r"$\|U\|_F = 2\|V\|_F^2$")
     for color, (penalty, loss) in zip(COLORS, _kinds()):
         rows = _rows(several, penalty=penalty, loss=loss)
-        axes.plot(several["norm_hidden"][rows], several["norm_outputs"][rows], "o", markersize=3, alpha=0.5,
-                  color=color, markeredgewidth=0, label=f"{penalty} penalty, {loss} loss")
-    axes.set(xscale="log", yscale="log", xlabel=r"$\|V\|_F$", ylabel=r"$\|U\|_F$", title="Layers' norms",
-             ylim=(0.1, 300))
-    axes.legend(loc="upper left", fontsize=6.5)
+        axes.plot(several["norm_hidden"][rows], several["norm_outputs"][rows], "o", markersize=3, alpha=0.5, color=color,
+                  markeredgewidth=0, rasterized=True, label=f"{penalty} penalty, {loss} loss")
+    axes.set(xscale="log", yscale="log", xlabel=r"$\|V\|_F$", ylabel=r"$\|U\|_F$", title="Norms at the minimizers found",
+             ylim=(0.03, 3e4))
+    axes.legend(loc="upper left", fontsize=7)
 
 
 def _kinds():
@@ -44,7 +44,7 @@ def _kinds():
 
 
 def _draw_ratio(axes, several, scalar, decays) -> None:
-    c = np.geomspace(0.01, 200, 100)
+    c = np.array([0.01, 200.0])
     axes.plot(c, np.cbrt(4 * c), color=THEORY, linewidth=1, label="$(4c)^{1/3}$")
     axes.axvline(0.25, color=THEORY, linestyle=":", linewidth=1)
     axes.axhline(1, color=THEORY, linestyle=":", linewidth=1)
@@ -53,13 +53,14 @@ def _draw_ratio(axes, several, scalar, decays) -> None:
     for color, decay in zip(COLORS[4:], decays):
         _scatter(axes, scalar, _rows(scalar, penalty="mixed", decay=decay), "x", color, rf"scalar, $\lambda$ = {decay:g}")
     axes.set(xscale="log", yscale="log", xlabel=r"$c = \|U\|_F\,\|V\|_F$", ylabel=r"$\|U\|_F\,/\,\|V\|_F$",
-             title="Mixed penalty: balanced only at $c$ = 1/4")
-    axes.legend(loc="upper left", fontsize=6.5)
+             title="Mixed penalty: ratio and product", ylim=(0.2, 60))
+    axes.text(0.28, 0.22, "$c$ = 1/4", fontsize=7, color=THEORY)
+    axes.legend(loc="upper left", fontsize=7, frameon=True, framealpha=1, edgecolor="none")
 
 
 def _scatter(axes, table, rows, marker, color, label) -> None:
     a, b = table["norm_outputs"][rows], table["norm_hidden"][rows]
-    axes.plot(a * b, a / b, marker, markersize=3.5, alpha=0.7, color=color, label=label)
+    axes.plot(a * b, a / b, marker, markersize=3.5, alpha=0.7, color=color, rasterized=True, label=label)
 
 
 def _draw_products(axes, scalar, decays, penalty) -> None:
@@ -67,10 +68,10 @@ def _draw_products(axes, scalar, decays, penalty) -> None:
         rows = (np.array(scalar["penalty"]) == penalty) & (scalar["decay"] == decay)
         target, found = scalar["target"][rows], (scalar["norm_outputs"] * scalar["norm_hidden"])[rows]
         law = scalar_mixed if penalty == "mixed" else scalar_balanced
-        y = np.geomspace(0.02, 4, 300)
+        y = np.geomspace(0.02, 4, 120)
         expected = np.array([law(value, decay) for value in y])
         axes.plot(y, np.where(expected > 0, expected, np.nan), color=color, linewidth=1)
-        axes.plot(target, np.where(found > 0, found, np.nan), "x", color=color, markersize=3.5,
+        axes.plot(target[found > 0], found[found > 0], "x", color=color, markersize=3.5,
                   label=rf"$\lambda$ = {decay:g}")
         if penalty == "mixed":
             axes.plot(first_target(decay), least_product(decay), "o", color=color, markerfacecolor="white", markersize=5)
@@ -94,8 +95,8 @@ def draw_sharpness(table: Mapping[str, Any]):
                   linestyle=":", linewidth=1)
         grown = np.minimum(np.where(np.isfinite(table["greatest"][rows]), table["greatest"][rows], np.inf), 1e14)
         diverged = ~np.isfinite(table["last"][rows])
-        right.plot(2 * sharpness[~diverged], grown[~diverged], ".", color=color, markersize=4)
-        right.plot(2 * sharpness[diverged], grown[diverged], "x", color=color, markersize=4)
+        for part, marker in ((~diverged, "."), (diverged, "x")):
+            right.plot(2 * sharpness[part], grown[part], marker, color=color, markersize=4)
     left.axhline(1, color=THEORY, linestyle="--", linewidth=1)
     left.set(xscale="log", yscale="log", xlabel=r"rescaling $\alpha$ of $(\alpha U, V/\alpha)$",
              ylabel=r"sharpness $\lambda_{\max}$ over $2/\eta$", title="Rescaled copies of one minimizer")

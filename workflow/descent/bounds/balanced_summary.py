@@ -20,7 +20,7 @@ def summary(several: Mapping[str, Any], scalar: Mapping[str, Any], rescaling: Ma
              "least_curvature": float(several["curvature"].min()),
              "on_kinks": float(np.mean(several["kinks"][several["norm_hidden"] > 0] > 0)),
              "thresholds": [_threshold(scalar, decay) for decay in settings["scalar_decays"]],
-             **_ranges(several), **_sharpness(rescaling)}
+             **_ranges(several), **_products(several, scalar), **_sharpness(rescaling)}
     found["findings"] = [_finding(found)]
     return found
 
@@ -70,6 +70,13 @@ def _ranges(several) -> dict[str, Any]:
             "balanced_runs": int(squared.sum())}
 
 
+def _products(several, scalar) -> dict[str, Any]:
+    mixed = [(table["norm_outputs"] * table["norm_hidden"])[np.array(table["penalty"]) == "mixed"]
+             for table in (several, scalar)]
+    together = np.concatenate(mixed)
+    return {"least_product": float(together[together > 0].min()), "greatest_product": float(together.max())}
+
+
 def _sharpness(rescaling) -> dict[str, Any]:
     replicates = [rescaling["replicate"] == i for i in np.unique(rescaling["replicate"])]
     ratio = [rescaling["sharpness"][rows].max() / rescaling["sharpness"][rows].min() for rows in replicates]
@@ -85,8 +92,13 @@ def _sharpness(rescaling) -> dict[str, Any]:
             "flattest_greatest": float(2.0 ** rescaling["exponent"][flattest].max())}
 
 
+def _power(value: float) -> str:
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"${mantissa} \\times 10^{{{int(exponent)}}}$"
+
+
 def _finding(found: Mapping[str, Any]) -> str:
     reached = f"{found['reached']} of {found['runs']} minimizations reached a subgradient of norm $10^{{-10}}$"
-    return (f"With equal weight decay on both layers every minimizer found has balanced layers, to "
-            f"{found['worst_balance']:.0e} ({reached}); with the penalty $\\|U\\|_F + \\|V\\|_F^2$ the ratio of the norms is "
+    return ("With equal weight decay on both layers the layers of all minimizers found agree in norm to "
+            f"{_power(found['worst_balance'])} ({reached}); with the penalty $\\|U\\|_F + \\|V\\|_F^2$ the ratio of the norms is "
             "$(4c)^{1/3}$, and below a threshold the minimizer is zero ([jhu.1c](#claim-jhu.1c)).")

@@ -12,7 +12,7 @@ from descent.networks.relu_objective import ReluObjective
 
 # After L-BFGS, a layer of a unit of this norm, or a relative pre-activation of this size, is tried as exactly 0.
 SMALL_UNIT, NEAR_KINK = 1e-4, 1e-3
-MOST_STEPS, ROUNDING = 200, 1e-11
+MOST_STEPS, ROUNDING = 1000, 1e-11
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ class Settings(Block):
     output_dimension: int = Field(..., ge=1, le=5, description="n")
     units: int = Field(..., ge=2, le=10, description="Hidden units r")
     replicates: int = Field(..., ge=2, le=50, description="Random problems of every kind")
-    decay: float = Field(..., gt=0, lt=0.25, description="lambda of the squared loss (jhu.1b, jhu.1c)")
+    decay: float = Field(..., gt=0, description="lambda of the squared loss and penalty (jhu.1b)")
+    mixed_decay: float = Field(..., gt=0, description="lambda of the squared loss with the mixed penalty (jhu.1c)")
     logistic_decays: list[float] = Field(..., min_length=1, description="lambda of the logistic loss, for each penalty")
     starts: int = Field(..., ge=2, le=1000, description="Starts for each problem with the squared penalty (jhu.1b)")
     target_scales: list[float] = Field(..., min_length=3, description="Norms of the targets, mixed penalty (jhu.1c)")
@@ -81,7 +82,7 @@ def _weights(settings: Mapping[str, Any], role: str, replicate: int):
 def _cases(settings: Mapping[str, Any]) -> list[tuple[str, str, float, float, int]]:
     """Penalty, loss, decay, norm of the targets, starts."""
     logistic = [("logistic", decay, 1.0) for decay in settings["logistic_decays"]]
-    mixed = [("squared", settings["decay"], scale) for scale in settings["target_scales"]]
+    mixed = [("squared", settings["mixed_decay"], scale) for scale in settings["target_scales"]]
     return [*(("squared", *case, settings["starts"]) for case in [("squared", settings["decay"], 1.0), *logistic]),
             *(("mixed", *case, settings["sweep_starts"]) for case in [*mixed, *logistic])]
 
@@ -247,7 +248,7 @@ def _balanced_claims(found: Mapping[str, Any], scalar: Mapping[str, Any]) -> lis
               checks.norms_bounded, {"table": _joined(several, one)}, {"factor": 0.5}, "half of the bound",
               form="corrected", figure="balance"),
         check("jhu.1b.scalar", "theorem", r"For $\frac12(y - uv)^2$ with $v \ge 0$ the global minimizers have $uv = "
-              r"\max(|y| - \lambda, 0)$", checks.closed_form, {"table": one, "product": scalar_balanced},
+              r"\max(y - \lambda, 0)$, $y > 0$", checks.closed_form, {"table": one, "product": scalar_balanced},
               {"factor": 0.5}, r"$\lambda/2$ in place of $\lambda$", form="our own", figure="balance"),
     ]
 
@@ -256,7 +257,7 @@ def _joined(*tables: Mapping[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     return {name: np.concatenate([table[name] for table in tables])
-            for name in ("norm_outputs", "fit_zero", "fit", "decay")}
+            for name in ("norm_outputs", "fit_zero", "fit", "decay", "residual")}
 
 
 def _mixed_claims(settings: Mapping[str, Any], found: Mapping[str, Any], scalar: Mapping[str, Any]) -> list:
