@@ -16,7 +16,8 @@ def problem(seed: int, loss: str, penalty: str, decay: float) -> tuple:
 
 
 CASES = [(seed, loss, penalty, decay) for seed in range(5) for loss, penalty, decay in
-         [("squared", "squared", 0.1), ("squared", "mixed", 0.05), ("logistic", "squared", 0.3), ("logistic", "mixed", 0.5)]]
+         [("squared", "squared", 0.1), ("squared", "mixed", 0.05), ("logistic", "squared", 0.3),
+          ("logistic", "mixed", 0.5)]]
 
 
 @pytest.mark.parametrize(("seed", "loss", "penalty", "decay"), CASES)

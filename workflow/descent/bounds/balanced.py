@@ -54,8 +54,8 @@ def row_of(objective: ReluObjective, found: Stationary) -> dict[str, Any]:
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Columns of a table from its rows."""
-    return {name: [row[name] for row in rows] if isinstance(rows[0][name], str) else np.array([row[name] for row in rows])
-            for name in rows[0]}
+    return {name: [row[name] for row in rows] if isinstance(rows[0][name], str)
+            else np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 def scalar_balanced(target: float, decay: float) -> float:
@@ -136,7 +136,8 @@ def fixed_step(hidden: np.ndarray, outputs: np.ndarray, inputs: np.ndarray, expo
 
 def _descent(objective, hidden, outputs, eta, steps, distance):
     top = np.linalg.eigh(objective.hessian(hidden, outputs))[1][:, -1] * distance
-    hidden, outputs = hidden + top[:hidden.size].reshape(hidden.shape), outputs + top[hidden.size:].reshape(outputs.shape)
+    hidden, outputs = (hidden + top[:hidden.size].reshape(hidden.shape),
+                       outputs + top[hidden.size:].reshape(outputs.shape))
     first = float(objective.fit(hidden, outputs))
     greatest, last = first, first
     for _ in range(steps):

@@ -144,8 +144,8 @@ def balanced_only_at(tables: Sequence[Table], product: float = 0.25) -> Outcome:
 def rational_points(decays: Sequence[Fraction], hidden: Sequence[Fraction], factor: int = 2) -> Outcome:
     """Whether (`factor` v², v) is stationary for y = uv + λ/(2v), and u = v only where uv = ¼, without rounding.
 
-    ½(y − uv)² + λ/2 (u + v²), u, v > 0; also that at u = v = ½ the Hessian is positive definite exactly for λ < ¾ and the value below
-    that at 0 exactly for λ < ¼. Observed: the greatest slope.
+    ½(y − uv)² + λ/2 (u + v²), u, v > 0; also that at u = v = ½ the Hessian is positive definite exactly for λ < ¾ and
+    the value below that at 0 exactly for λ < ¼. Observed: the greatest slope.
     """
     worst, agree = Fraction(0), True
     for decay in decays:
@@ -190,7 +190,8 @@ def zero_is_a_minimizer(objectives: Sequence[ReluObjective], draws: Callable[[in
     """
     worst, cases = np.inf, 0
     for i, objective in enumerate(objectives):
-        radius, d, n = objective.decay / (2 * zero_slope(objective)), objective.inputs.shape[1], objective.targets.shape[1]
+        radius = objective.decay / (2 * zero_slope(objective))
+        d, n = objective.inputs.shape[1], objective.targets.shape[1]
         start = zero_fit(objective)
         for hidden, outputs in [*(draw_weights(draws(i), units, d, n) for _ in range(count)), _best_unit(objective)]:
             hidden = hidden * (0.9 * radius / np.linalg.norm(hidden))
@@ -214,7 +215,7 @@ def _best_unit(objective):
 def sharpness_between(table: Table, power: float = 2.0) -> Outcome:
     """Whether max(α²B, A/α²) ≤ λ_max(α) ≤ α²B + A/α² along the rescaling of a minimizer with loss 0.
 
-    A and B are taken at α = 1; with another `power` in place of the squares. Observed: the greatest violation, relative.
+    A and B are taken at α = 1; another `power` replaces the squares. Observed: the greatest violation, relative.
     """
     worst = -np.inf
     for replicate in np.unique(table["replicate"]):

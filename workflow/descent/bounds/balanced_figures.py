@@ -32,10 +32,10 @@ def _draw_norms(axes, several) -> None:
     axes.plot(line, 2 * line**2, color=THEORY, linestyle=":", linewidth=1.2, label=r"$\|U\|_F = 2\|V\|_F^2$")
     for color, (penalty, loss) in zip(COLORS, _kinds()):
         rows = _rows(several, penalty=penalty, loss=loss)
-        axes.plot(several["norm_hidden"][rows], several["norm_outputs"][rows], "o", markersize=3, alpha=0.5, color=color,
-                  markeredgewidth=0, rasterized=True, label=f"{penalty} penalty, {loss} loss")
-    axes.set(xscale="log", yscale="log", xlabel=r"$\|V\|_F$", ylabel=r"$\|U\|_F$", title="Norms at the minimizers found",
-             ylim=(0.03, 3e4))
+        axes.plot(several["norm_hidden"][rows], several["norm_outputs"][rows], "o", markersize=3, alpha=0.5,
+                  color=color, markeredgewidth=0, rasterized=True, label=f"{penalty} penalty, {loss} loss")
+    axes.set(xscale="log", yscale="log", xlabel=r"$\|V\|_F$", ylabel=r"$\|U\|_F$",
+             title="Norms at the minimizers found", ylim=(0.03, 3e4))
     axes.legend(loc="upper left", fontsize=7)
 
 
@@ -51,7 +51,8 @@ def _draw_ratio(axes, several, scalar, decays) -> None:
     for color, loss in zip(COLORS[2:], ("squared", "logistic")):
         _scatter(axes, several, _rows(several, penalty="mixed", loss=loss), "o", color, f"{loss} loss")
     for color, decay in zip(COLORS[4:], decays):
-        _scatter(axes, scalar, _rows(scalar, penalty="mixed", decay=decay), "x", color, rf"scalar, $\lambda$ = {decay:g}")
+        _scatter(axes, scalar, _rows(scalar, penalty="mixed", decay=decay), "x", color,
+                 rf"scalar, $\lambda$ = {decay:g}")
     axes.set(xscale="log", yscale="log", xlabel=r"$c = \|U\|_F\,\|V\|_F$", ylabel=r"$\|U\|_F\,/\,\|V\|_F$",
              title="Mixed penalty: ratio and product", ylim=(0.2, 60))
     axes.text(0.28, 0.22, "$c$ = 1/4", fontsize=7, color=THEORY)
@@ -74,7 +75,8 @@ def _draw_products(axes, scalar, decays, penalty) -> None:
         axes.plot(target[found > 0], found[found > 0], "x", color=color, markersize=3.5,
                   label=rf"$\lambda$ = {decay:g}")
         if penalty == "mixed":
-            axes.plot(first_target(decay), least_product(decay), "o", color=color, markerfacecolor="white", markersize=5)
+            axes.plot(first_target(decay), least_product(decay), "o", color=color,
+                      markerfacecolor="white", markersize=5)
     axes.set(xscale="log", yscale="log", xlabel="target $y$", ylabel="$c = uv$ of the best minimum", ylim=(0.005, 8),
              xlim=(0.02, 4), title=f"Scalar problem, {penalty} penalty")
     if penalty == "mixed":

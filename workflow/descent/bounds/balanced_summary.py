@@ -100,5 +100,5 @@ def _power(value: float) -> str:
 def _finding(found: Mapping[str, Any]) -> str:
     reached = f"{found['reached']} of {found['runs']} minimizations reached a subgradient of norm $10^{{-10}}$"
     return ("With equal weight decay on both layers the layers of all minimizers found agree in norm to "
-            f"{_power(found['worst_balance'])} ({reached}); with the penalty $\\|U\\|_F + \\|V\\|_F^2$ the ratio of the norms is "
-            "$(4c)^{1/3}$, and below a threshold the minimizer is zero ([jhu.1c](#claim-jhu.1c)).")
+            f"{_power(found['worst_balance'])} ({reached}); with the penalty $\\|U\\|_F + \\|V\\|_F^2$ the ratio of "
+            "the norms is $(4c)^{1/3}$, and below a threshold the minimizer is zero ([jhu.1c](#claim-jhu.1c)).")

@@ -34,7 +34,7 @@ class Settings(Block):
     starts: int = Field(..., ge=2, le=1000, description="Starts for each problem with the squared penalty (jhu.1b)")
     target_scales: list[float] = Field(..., min_length=3, description="Norms of the targets, mixed penalty (jhu.1c)")
     sweep_starts: int = Field(..., ge=2, le=1000, description="Starts for each problem with the mixed penalty (jhu.1c)")
-    scalar_decays: list[float] = Field(..., min_length=2, description="lambda of the scalar problem, some < 1/4 (jhu.1c)")
+    scalar_decays: list[float] = Field(..., min_length=2, description="lambda of the scalar problem, one < 1/4 (jhu.1c)")
     scalar_targets: int = Field(..., ge=6, le=1000, multiple_of=2, description="Targets for each of them (jhu.1c)")
     doublings: int = Field(..., ge=2, le=8, description="Rescalings alpha go from 2^-this to 2^this (jhu.1d)")
     step_fraction: float = Field(..., gt=0, lt=1, description="Fixed step over the largest stable one (jhu.1d)")
@@ -198,17 +198,18 @@ def _unbounded_claims(settings: Mapping[str, Any]) -> list:
     flipped = separable["targets"].copy()
     flipped[0] *= -1
     return [
-        check("jhu.1a", "theorem", r"From a global minimizer with $(U, V) \ne 0$ the points $(\alpha U, V/\alpha)$, $\alpha > 0$, "
-              "are global minimizers without bound: equal objectives in floating point, $\\alpha = 2^k$",
+        check("jhu.1a", "theorem", r"From a global minimizer with $(U, V) \ne 0$ the points $(\alpha U, V/\alpha)$, "
+              r"$\alpha > 0$, are global minimizers without bound: equal objectives in floating point, $\alpha = 2^k$",
               checks.rescaling_family, floats, {"sign": -1}, r"$\alpha < 0$, for which ReLU is not homogeneous"),
-        check("jhu.1a.rational", "theorem", r"The same for rational weights and $\alpha = (3/7)^k$, in rational arithmetic",
+        check("jhu.1a.rational", "theorem", r"The same for rational weights and $\alpha = (3/7)^k$, in rational "
+              r"arithmetic",
               checks.rescaling_family, exact, {"power": -2}, r"$(\alpha U, V/\alpha^2)$"),
         check("jhu.1a.zero", "theorem", "If $(0, 0)$ is a global minimizer, so is $(0, V)$ for every $V$",
               checks.zero_family, {"objectives": zero, "hidden": _weights(settings, "planted", 0)[0],
                                    "factors": 2.0 ** np.arange(41)},
               {"free": False}, r"the orbit of $(0, 0)$ under rescaling alone"),
-        check("jhu.1a.separable", "theorem", "On data that the network separates the logistic objective has no minimizer: "
-              "it falls to 0 along $(tU, tV)$ and is positive", checks.never_attained, separable,
+        check("jhu.1a.separable", "theorem", "On data that the network separates the logistic objective has no "
+              "minimizer: it falls to 0 along $(tU, tV)$ and is positive", checks.never_attained, separable,
               {"targets": flipped}, "the labels of one sample flipped", form="our own"),
     ]
 
@@ -239,12 +240,14 @@ def _balanced_claims(found: Mapping[str, Any], scalar: Mapping[str, Any]) -> lis
 
     several, one = _penalized(found, "squared"), _penalized(scalar, "squared")
     return [
-        check("jhu.1b", "theorem", r"For $\lambda > 0$ every stationary point has $\|U\|_F = \|V\|_F$: $|\|U\|_F - \|V\|_F| \le "
-              r"\varepsilon/\lambda$ at a subgradient of norm $\varepsilon$", checks.layers_balanced, {"table": several},
+        check("jhu.1b", "theorem", r"For $\lambda > 0$ every stationary point has $\|U\|_F = \|V\|_F$: $|\|U\|_F - "
+              r"\|V\|_F| \le \varepsilon/\lambda$ at a subgradient of norm $\varepsilon$",
+              checks.layers_balanced, {"table": several},
               {"entries": True}, "root mean squares of the entries equal", form="corrected", figure="balance"),
         check("jhu.1b.units", "theorem", r"Every unit is balanced: $\|u_j\| = \|v_j\|$", checks.units_balanced,
               {"table": several}, {"rolled": 1}, r"$\|u_j\| = \|v_{j+1}\|$", form="our own", figure="balance"),
-        check("jhu.1b.bound", "theorem", r"Every stationary point has $\|U\|_F^2 = \|V\|_F^2 \le (F(0, 0) - F(U, V))/\lambda$",
+        check("jhu.1b.bound", "theorem", r"Every stationary point has $\|U\|_F^2 = \|V\|_F^2 \le (F(0, 0) - F(U, "
+              r"V))/\lambda$",
               checks.norms_bounded, {"table": _joined(several, one)}, {"factor": 0.5}, "half of the bound",
               form="corrected", figure="balance"),
         check("jhu.1b.scalar", "theorem", r"For $\frac12(y - uv)^2$ with $v \ge 0$ the global minimizers have $uv = "
@@ -269,26 +272,29 @@ def _mixed_claims(settings: Mapping[str, Any], found: Mapping[str, Any], scalar:
     decays = [Fraction(k, 20) for k in range(1, 20)]
     points = [Fraction(k, 12) for k in range(1, 25)]
     return [
-        check("jhu.1c", "theorem", r"With $\frac\lambda2(\|U\|_F + \|V\|_F^2)$ a stationary point with $c = \|U\|_F\|V\|_F > 0$ has "
-              r"$\|U\|_F = 2\|V\|_F^2$, that is $\|U\|_F/\|V\|_F = (4c)^{1/3}$", checks.ratio_law,
+        check("jhu.1c", "theorem", r"With $\frac\lambda2(\|U\|_F + \|V\|_F^2)$ a stationary point with $c = "
+              r"\|U\|_F\|V\|_F > 0$ has $\|U\|_F = 2\|V\|_F^2$, that is $\|U\|_F/\|V\|_F = (4c)^{1/3}$",
+              checks.ratio_law,
               {"tables": [several, one]}, {"constant": 2.0}, "$(2c)^{1/3}$", **shown),
         check("jhu.1c.units", "theorem", r"All units that are not 0 have the same ratio, $\|u_j\| = 2\|V\|_F \|v_j\|$",
               checks.unit_ratios, {"table": several}, {"factor": 1.0}, "half of the ratio", form="our own", **shown),
-        check("jhu.1c.quarter", "theorem", r"For $c > 0$, $\|U\|_F - \|V\|_F$ has the sign of $c - \frac14$: balanced if and "
-              r"only if $c = \frac14$", checks.balanced_only_at, {"tables": [several, one]}, {"product": 0.5},
+        check("jhu.1c.quarter", "theorem", r"For $c > 0$, $\|U\|_F - \|V\|_F$ has the sign of $c - \frac14$: balanced "
+              r"if and only if $c = \frac14$", checks.balanced_only_at, {"tables": [several, one]}, {"product": 0.5},
               r"$c = \frac12$", **shown),
-        check("jhu.1c.rational", "theorem", r"$(2v^2, v)$ is stationary for the target $2v^3 + \lambda/(2v)$; at $u = v = \frac12$ "
-              r"it is a strict local minimizer for $\lambda < \frac34$ and better than $(0, 0)$ only for $\lambda < \frac14$: exact",
-              checks.rational_points, {"decays": decays, "hidden": points}, {"factor": 1}, "$(v^2, v)$", form="our own"),
-        check("jhu.1c.scalar", "theorem", r"The global minimizers of the scalar problem are given by the roots of $4v^4 - 2yv + "
-              r"\lambda$", checks.closed_form, {"table": one, "product": scalar_mixed}, {"factor": 2.0},
+        check("jhu.1c.rational", "theorem", r"$(2v^2, v)$ is stationary for the target $2v^3 + \lambda/(2v)$; at $u = "
+              r"v = \frac12$ it is a strict local minimizer for $\lambda < \frac34$ and better than $(0, 0)$ only for "
+              r"$\lambda < \frac14$: exact",
+              checks.rational_points, {"decays": decays, "hidden": points}, {"factor": 1}, "$(v^2, v)$",
+              form="our own"),
+        check("jhu.1c.scalar", "theorem", r"The global minimizers of the scalar problem are given by the roots of "
+              r"$4v^4 - 2yv + \lambda$", checks.closed_form, {"table": one, "product": scalar_mixed}, {"factor": 2.0},
               r"$2\lambda$ in place of $\lambda$", form="our own", **shown),
-        check("jhu.1c.threshold", "theorem", r"The scalar problem's global minimizer is $(0, 0)$, balanced, for $0 < y < \sqrt2\, "
-              r"\lambda^{3/4}$; above, $c \ge (\lambda^3/4)^{1/4}$", checks.zero_below, {"table": one},
+        check("jhu.1c.threshold", "theorem", r"The scalar problem's global minimizer is $(0, 0)$, balanced, for $0 < y "
+              r"< \sqrt2\, \lambda^{3/4}$; above, $c \ge (\lambda^3/4)^{1/4}$", checks.zero_below, {"table": one},
               {"threshold": first_local_target}, r"$8(\lambda/12)^{3/4}$, from where a nonzero local minimizer exists",
               form="our own", **shown),
-        check("jhu.1c.least", "theorem", r"Squared loss, $\sigma_{\max}(X) = 1$: a stationary point with $c > 0$ and no worse than $(0, 0)$ "
-              r"has $c \ge (\lambda^3/4)^{1/4}$", checks.products_at_least,
+        check("jhu.1c.least", "theorem", r"Squared loss, $\sigma_{\max}(X) = 1$: a stationary point with $c > 0$ and "
+              r"no worse than $(0, 0)$ has $c \ge (\lambda^3/4)^{1/4}$", checks.products_at_least,
               {"table": _concatenated(_penalized(several, "mixed", "squared"), one)}, {"factor": 2.0}, "twice that",
               form="our own", **shown),
         _zero_claim(settings),
@@ -311,8 +317,9 @@ def _zero_claim(settings: Mapping[str, Any]):
     cases = [case for case in _cases(settings) if case[0] == "mixed"]
     objectives = [_objective(settings, case, i) for case in cases for i in range(settings["replicates"])]
     sizes = {"units": settings["units"], "input_dimension": settings["input_dimension"]}
-    return check("jhu.1c.zero", "theorem", r"With the mixed penalty $(0, 0)$, which is balanced, is a local minimizer for every "
-                 r"$\lambda > 0$: $J > J(0, 0)$ for $\|V\|_F < \lambda/(2\|G_0\|_F\,\sigma_{\max}(X))$ and $U \ne 0$",
+    return check("jhu.1c.zero", "theorem", r"With the mixed penalty $(0, 0)$, which is balanced, is a local minimizer "
+                 r"for every $\lambda > 0$: $J > J(0, 0)$ for $\|V\|_F < \lambda/(2\|G_0\|_F\,\sigma_{\max}(X))$ and "
+                 r"$U \ne 0$",
                  checks.zero_is_a_minimizer,
                  {"objectives": objectives, "units": settings["units"], "count": 4,
                   "draws": lambda i: generator(settings["master_seed"], "balanced_directions", i, **sizes)},
@@ -325,11 +332,13 @@ def _sharpness_claims(table: Mapping[str, Any]) -> list:
     from descent.claims import check
 
     return [
-        check("jhu.1d.sharpness", "theorem", r"At $(\alpha U, V/\alpha)$ with loss 0, $\max(\alpha^2 B, A/\alpha^2) \le \lambda_{\max}(\nabla^2 F) "
-              r"\le \alpha^2 B + A/\alpha^2$", checks.sharpness_between, {"table": table}, {"power": 1.0},
+        check("jhu.1d.sharpness", "theorem", r"At $(\alpha U, V/\alpha)$ with loss 0, $\max(\alpha^2 B, A/\alpha^2) "
+              r"\le \lambda_{\max}(\nabla^2 F) \le \alpha^2 B + A/\alpha^2$",
+              checks.sharpness_between, {"table": table}, {"power": 1.0},
               r"$\alpha$ in place of $\alpha^2$", form="our own", figure="sharpness"),
-        check("jhu.1d.step", "empirical", r"Gradient descent from near $(\alpha U, V/\alpha)$ leaves it where $\eta\lambda_{\max} > 2$ and only "
-              "there", checks.stable_below, {"table": table}, {"limit": 1.0}, r"$\eta\lambda_{\max} > 1$",
+        check("jhu.1d.step", "empirical", r"Gradient descent from near $(\alpha U, V/\alpha)$ leaves it where "
+              r"$\eta\lambda_{\max} > 2$ and only there",
+              checks.stable_below, {"table": table}, {"limit": 1.0}, r"$\eta\lambda_{\max} > 1$",
               form="our own", figure="sharpness"),
     ]
 
