@@ -34,7 +34,7 @@ class Settings(Block):
     starts: int = Field(..., ge=2, le=1000, description="Starts for each problem with the squared penalty (jhu.1b)")
     target_scales: list[float] = Field(..., min_length=3, description="Norms of the targets, mixed penalty (jhu.1c)")
     sweep_starts: int = Field(..., ge=2, le=1000, description="Starts for each problem with the mixed penalty (jhu.1c)")
-    scalar_decays: list[float] = Field(..., min_length=2, description="lambda of the scalar problem, one < 1/4 (jhu.1c)")
+    scalar_decays: list[float] = Field(..., min_length=2, description="lambda of the scalar problem, one < 1/4")
     scalar_targets: int = Field(..., ge=6, le=1000, multiple_of=2, description="Targets for each of them (jhu.1c)")
     doublings: int = Field(..., ge=2, le=8, description="Rescalings alpha go from 2^-this to 2^this (jhu.1d)")
     step_fraction: float = Field(..., gt=0, lt=1, description="Fixed step over the largest stable one (jhu.1d)")
