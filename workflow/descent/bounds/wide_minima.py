@@ -10,7 +10,7 @@ import numpy as np
 from descent.bounds.interval_descent import count_stationary_points
 from descent.claims import Outcome
 from descent.dynamics.scalar_descent import CYCLE, DIVERGED, ENDS, SHARP, WIDE, cycle_facts, descend
-from descent.dynamics.two_minima import STARTS, curvature, evaluate, slope, value
+from descent.dynamics.two_minima import STARTS, crisis, curvature, evaluate, slope, stationary_points, value
 from descent.statistics import binomial_agreement
 
 # From this step on, starts far enough away diverge; up to it, none does.
@@ -90,6 +90,24 @@ def split_at_boundary(steps: Sequence[float], boundary: float, greatest: float, 
     wrong = int(np.sum(found != np.tile(expected, len(steps))))
     held = {r"$\alpha \max f'' < 1$": max(steps) * greatest < 1}
     return Outcome(wrong, 0, 4 * len(steps), wrong == 0, hypotheses=held)
+
+
+def kept_inside(table: Mapping[str, np.ndarray], left_end: Callable[[float], float]) -> Outcome:
+    """Whether, for every α below the crisis, the runs that end in the wide minimum are those from outside J.
+
+    J = [`left_end`(α), b], with b the maximum of f; observed: the runs for which it is otherwise.
+    """
+    rows = table["alpha"] < crisis()
+    steps, index = np.unique(table["alpha"][rows], return_inverse=True)
+    left = np.array([left_end(float(alpha)) for alpha in steps])[index]
+    inside = (left <= table["start"][rows]) & (table["start"][rows] <= stationary_points()[1])
+    wrong = int(np.sum((table["end"][rows] == WIDE) == inside))
+    return Outcome(wrong, 0, int(rows.sum()), wrong == 0)
+
+
+def every_start_left(alpha: float) -> float:
+    """The left end of J if T were monotone for every α: all starts left of the maximum."""
+    return -np.inf
 
 
 def shares_agree(counts: Sequence[int], expected: Mapping[str, float],

@@ -10,13 +10,27 @@ import numpy as np
 from descent.bounds.interval_descent import greatest_curvature
 from descent.bounds.wide_minima import DIVERGENCE_STEP
 from descent.dynamics.scalar_descent import CYCLE, DIVERGED, ENDS, SHARP, UNDECIDED, WIDE
-from descent.dynamics.two_minima import STARTS, curvature, evaluate, slope, stationary_points, value
+from descent.dynamics.two_minima import (
+    STARTS,
+    crisis,
+    curvature,
+    evaluate,
+    kept_from,
+    slope,
+    stationary_points,
+    value,
+)
 from descent.statistics import CLAIM_LEVEL, binomial_interval
 
 
 def exact_share(boundary: float) -> float:
     """The part of the starts' interval to the left of `boundary`."""
     return (boundary - STARTS[0]) / (STARTS[1] - STARTS[0])
+
+
+def kept_share(alpha: float) -> float:
+    """The exact share of the starts that do not go to the wide minimum, for α up to the crisis."""
+    return exact_share(stationary_points()[1]) - exact_share(max(kept_from(alpha), STARTS[0]))
 
 
 def shares(table: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +62,8 @@ def summary(ends: Mapping[str, Any], table: Mapping[str, Any], window: Mapping[s
     """Flat values and rows for tables: the landscape, the ends of the random starts, ranges of steps in the maps."""
     found = {**_landscape(), "rows": [_row(ends, row) for row in range(len(ends["alpha"]))],
              "starts": int(sum(ends[name][0] for name in ENDS)), "confidence": 1 - CLAIM_LEVEL,
-             **_ranges(table), **_window(window), "onset": divergence_onset()}
+             **_ranges(table), **_window(window), "onset": divergence_onset(), "crisis": crisis(),
+             "mixing": float(1 / 20 + stationary_points()[1] / 100), "crisis_share": kept_share(crisis())}
     found["findings"] = _findings(found)
     return found
 
@@ -115,11 +130,14 @@ def _window(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _findings(found: Mapping[str, Any]) -> list[str]:
     small, medium, large = found["rows"]
-    sentence = (
-        f"On the function with a sharp and a wide minimum, {100 * small['sharp_share']:.1f}% of "
-        f"{found['starts']:,} random starts reach the sharp one at $\\alpha = {small['alpha']:g}$ (exactly: "
-        f"{100 * found['share']:.2f}%), at $\\alpha = {medium['alpha']:g}$ {100 * medium['wide_share']:g}% the wide "
-        f"one, and at $\\alpha = {large['alpha']:g}$ {100 * large['diverged_share']:g}% diverge "
-        "([snu.4.small](#claim-snu.4.small)).")
-    return [sentence + f" Divergence needs only $\\alpha > 21/20$, not $2/f'' = {found['wide_limit']:.3g}$ of the "
-            "wide minimum ([snu.4.divergence](#claim-snu.4.divergence))."]
+    text = (f"On a function with a sharp and a wide minimum, {100 * small['sharp_share']:.1f}% of {found['starts']:,} "
+            f"random starts reach the sharp one with $\\alpha = {small['alpha']:g}$ (exactly: "
+            f"{100 * found['share']:.2f}%), with $\\alpha = {medium['alpha']:g}$ {100 * medium['wide_share']:.4g}% "
+            f"reach the wide one, and with $\\alpha = {large['alpha']:g}$ {100 * large['diverged_share']:.4g}% diverge "
+            "([snu.4.small](#claim-snu.4.small)).")
+    if found["wide_or_diverged_low"] is not None and found["cycles_low"] is not None:
+        text += (f" Between these lie cycles and chaos around the sharp minimum (from $\\alpha$ = "
+                 f"{found['cycles_low']:.4f} on), and starts that diverge from $\\alpha$ = "
+                 f"{found['wide_or_diverged_low']:.2f} on, although the wide minimum is stable up to "
+                 f"{found['wide_limit']:.2f} ([snu.4.divergence](#claim-snu.4.divergence)).")
+    return [text]

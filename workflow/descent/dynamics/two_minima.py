@@ -47,6 +47,45 @@ def evaluate(form: Callable, theta: np.ndarray) -> np.ndarray:
     return form(theta, *weights(theta))
 
 
+def descended(theta: np.ndarray, alpha: float) -> np.ndarray:
+    """T(θ) = θ − α f′(θ), one step of gradient descent."""
+    return theta - alpha * evaluate(slope, theta)
+
+
+def turning_point(alpha: float) -> float:
+    """The θ between the minima at which T turns from falling to rising: the root of f″ = 1/α in [1.8, 3]."""
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda theta: float(evaluate(curvature, theta)) - 1 / alpha, 1.8, 3.0, xtol=1e-14))
+
+
+def crisis() -> float:
+    """The α at which T² takes the turning point to the maximum of f: from there on runs escape to the wide minimum."""
+    from scipy.optimize import brentq
+
+    boundary = stationary_points()[1]
+
+    def excess(alpha):
+        return float(descended(descended(turning_point(alpha), alpha), alpha)) - boundary
+
+    return float(brentq(excess, 0.09, 0.12, xtol=1e-14))
+
+
+def kept_from(alpha: float) -> float:
+    """Left end of J = {θ ≤ b: T(θ) ≤ b} with b the maximum of f: T takes every start further left over the maximum.
+
+    The root of T = b to the left of the sharp minimum; −∞ where T does not exceed b there (α at most about 1/20).
+    """
+    from scipy.optimize import brentq
+
+    boundary = stationary_points()[1]
+    # Far to the left f' = 20 θ to all digits but a few; one half more is on the safe side.
+    low = -1.5 * boundary / (20 * alpha - 1) - 1 if alpha > 0.0501 else 0.0
+    if low > -1 or low < -1e6:
+        return -np.inf
+    return float(brentq(lambda theta: float(descended(theta, alpha)) - boundary, low, 0.0, xtol=1e-14))
+
+
 def stationary_points() -> tuple[float, float, float]:
     """The sharp minimum, the maximum that separates the two, and the wide minimum: bracketed roots of f′."""
     from scipy.optimize import brentq

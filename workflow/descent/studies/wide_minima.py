@@ -123,7 +123,8 @@ def figure_landscape(settings: dict[str, Any], inputs: dict[str, Path], outputs:
     """f and f″ with the minima and the limits of stability (snu.4)."""
     from descent.bounds.wide_minima_figures import draw_landscape
 
-    save_figure(draw_landscape([settings["medium"], settings["large"]]), outputs, settings["preview"])
+    figure = draw_landscape([settings["small"], settings["medium"], settings["large"]])
+    save_figure(figure, outputs, settings["preview"])
 
 
 def figure_basins(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
@@ -238,7 +239,7 @@ def _map_claims(maps: Mapping[str, Any]) -> list:
     from descent.bounds import wide_minima as checks
     from descent.claims import check, report_only
     from descent.dynamics.scalar_descent import UNDECIDED
-    from descent.dynamics.two_minima import curvature, evaluate, stationary_points
+    from descent.dynamics.two_minima import curvature, evaluate, kept_from, stationary_points
 
     sharp, _, wide = stationary_points()
     bends = tuple(evaluate(curvature, [sharp, wide]).tolist())
@@ -248,6 +249,9 @@ def _map_claims(maps: Mapping[str, Any]) -> list:
         check("snu.4.unstable", "theorem", r"No start that descent is run from converges to a minimum with $f'' > "
               r"2/\alpha$", checks.no_end_beyond, {"table": maps, "bends": bends, "factor": 2.0}, {"factor": 1.0},
               r"$1/\alpha$ in place of $2/\alpha$", **own),
+        check("snu.4.kept", "theorem", r"Until the crisis the starts that do not go to the wide minimum are those of "
+              r"$J = \{\theta \le b: T(\theta) \le b\}$", checks.kept_inside, {"table": maps, "left_end": kept_from},
+              {"left_end": checks.every_start_left}, "all starts left of the maximum of $f$ in place of $J$", **own),
         check("snu.4.divergence", "theorem", r"Only steps above $21/20$ let a start diverge",
               checks.diverges_only_above, {"table": maps, "threshold": checks.DIVERGENCE_STEP},
               {"threshold": 2 / bends[1]}, "$2/f''$ of the wide minimum in its place", **own),
