@@ -105,6 +105,8 @@ def cover_for_wide(low_step: float, high_step: float) -> tuple[int, bool]:
     Target: (c, ∞) with 0 < αf″ ≤ 1, on which descent is monotone towards the wide minimum (verified on [c, 20],
     proved beyond). Elsewhere every cell is expanding or goes to the target, and none of its points leaves to the left.
     """
+    if high_step > 0.99:
+        return 0, False
     grid = np.linspace(4.0, 9.0, 1001)
     target = float(grid[np.flatnonzero(high_step * evaluate(curvature, grid) <= 0.999)[0]])
 
@@ -113,7 +115,7 @@ def cover_for_wide(low_step: float, high_step: float) -> tuple[int, bool]:
         return bend.a > 0 and (high_step * bend).b <= 1
 
     cells = list(certified_cells(target, STARTS[1], monotone))
-    if high_step >= 1 or enclose(slope, _interval(target, target)).b >= 0 or not all(fine for *_, fine in cells):
+    if enclose(slope, _interval(target, target)).b >= 0 or not all(fine for *_, fine in cells):
         return len(cells), False
     covered, fine = _cover(_interval(low_step, high_step), _lowest_image(high_step, target), target)
     return len(cells) + covered, fine

@@ -38,7 +38,7 @@ class Settings(Block):
     """Settings of the study; spec item snu.4 gives the values of config.yaml."""
 
     small: float = Field(..., gt=0, le=0.1, description="Step alpha that reaches both minima (snu.4)")
-    medium: float = Field(..., gt=0, lt=1, description="Step alpha that reaches the wide minimum only (snu.4)")
+    medium: float = Field(..., gt=0, le=0.99, description="Step alpha that reaches the wide minimum only (snu.4)")
     large: float = Field(..., gt=1.06, le=100, description="Step alpha that reaches none (snu.4)")
     starts: int = Field(..., ge=1000, le=10**7, description="Random starts in [-5, 20] for each step (snu.4)")
     tolerance: float = Field(..., gt=0, le=1e-4, description="|f'| below which a run that settles has ended (snu.4)")
@@ -54,6 +54,8 @@ class Settings(Block):
         for low, high in (self.proved_wide, self.proved_divergence):
             if not 0 < low < high:
                 raise ValueError("the ranges of proved_wide and proved_divergence must be positive and rising")
+        if self.proved_wide[1] > 0.99 or self.proved_divergence[0] < 1.06:
+            raise ValueError("proved_wide must end at 0.99 or before, proved_divergence start at 1.06 or after")
         return self
 
 
