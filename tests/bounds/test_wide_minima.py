@@ -41,7 +41,7 @@ def test_the_exact_share_is_that_of_runs(alpha):
     assert np.mean(found != WIDE) == pytest.approx(summary.kept_share(alpha), abs=1 / 4000)
 
 
-@pytest.mark.parametrize("factor, kept", [(0.9999, True), (1.001, False)])
+@pytest.mark.parametrize(("factor", "kept"), [(0.9999, True), (1.001, False)])
 def test_after_the_crisis_runs_escape(factor, kept):
     found = descend(np.linspace(-2, 3, 60), factor * crisis(), 20000, 1e-8, stationary_points()[1])["end"]
     assert bool(np.any(found == WIDE)) is not kept

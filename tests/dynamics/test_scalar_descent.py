@@ -46,12 +46,13 @@ def test_beside_an_unstable_minimum_a_small_slope_is_no_end():
     assert run(WIDE + 1e-10, 4.0)["end"].tolist() == [scalar.DIVERGED]
 
 
-@pytest.mark.parametrize("alpha, period", [(0.0975, 2), (0.0993, 4), (0.09995, 8)])
+@pytest.mark.parametrize(("alpha", "period"), [(0.0975, 2), (0.0993, 4), (0.09995, 8)])
 def test_cycles_have_their_least_period(alpha, period):
     found = run(2.3, alpha, 6000)
     assert (found["end"][0], found["period"][0]) == (scalar.CYCLE, period)
     error, multiplier, extent = scalar.cycle_facts(found["position"], np.array([alpha]), found["period"])
-    assert error[0] < 1e-9 and abs(multiplier[0]) < 1 and extent[0] > 1
+    assert error[0] < 1e-9
+    assert abs(multiplier[0]) < 1 < extent[0]
     shorter, _, _ = scalar.cycle_facts(found["position"], np.array([alpha]), found["period"] // 2)
     assert shorter[0] > 1e-3
 

@@ -50,7 +50,8 @@ def test_stationary_points_are_two_minima_and_a_maximum_between():
 
 
 def test_the_parabolas_cross_where_it_says():
-    assert 10 * two.CROSSING**2 == pytest.approx((two.CROSSING - 10) ** 2 / 2 + 50, rel=1e-15)
+    crossing = two.CROSSING
+    assert (crossing - 10) ** 2 / 2 + 50 == pytest.approx(10 * crossing**2, rel=1e-15)
 
 
 @pytest.mark.parametrize("alpha", [0.085, 0.095, 0.1064])

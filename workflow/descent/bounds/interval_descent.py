@@ -7,6 +7,7 @@ finished covering into a statement are in the proof of snu.4.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 
@@ -64,7 +65,8 @@ def count_stationary_points() -> tuple[int, int]:
     return sum((left > 0) != (right > 0) for left, right in zip(ends, ends[1:])), len(cells)
 
 
-def greatest_curvature(width: float = 1e-5) -> tuple[float, float]:
+@cache
+def greatest_curvature(width: float = 1e-4) -> tuple[float, float]:
     """Numbers that enclose the maximum of f″ on the starts' interval, by branch and bound to cells of `width`."""
     grid = np.linspace(*STARTS, 20001)
     best = grid[np.argmax(evaluate(curvature, grid))]

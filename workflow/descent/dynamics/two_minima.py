@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -59,6 +60,7 @@ def turning_point(alpha: float) -> float:
     return float(brentq(lambda theta: float(evaluate(curvature, theta)) - 1 / alpha, 1.8, 3.0, xtol=1e-14))
 
 
+@cache
 def crisis() -> float:
     """The α at which T² takes the turning point to the maximum of f: from there on runs escape to the wide minimum."""
     from scipy.optimize import brentq
@@ -86,6 +88,7 @@ def kept_from(alpha: float) -> float:
     return float(brentq(lambda theta: float(descended(theta, alpha)) - boundary, low, 0.0, xtol=1e-14))
 
 
+@cache
 def stationary_points() -> tuple[float, float, float]:
     """The sharp minimum, the maximum that separates the two, and the wide minimum: bracketed roots of f′."""
     from scipy.optimize import brentq

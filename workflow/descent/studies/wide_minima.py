@@ -228,8 +228,8 @@ def _range_claims(settings: Mapping[str, Any]) -> list:
     return [
         check("snu.4.almost_all_wide", "theorem", f"For every $\\alpha$ in $[{wide[0]:g}, {wide[1]:g}]$ almost every "
               "start in $[-5, 20]$ converges to the wide minimum", covered,
-              {"cover": proofs.cover_for_wide, "slices": proofs.slices(*wide)}, {"slices": [(0.09, 0.09)]},
-              r"$\alpha = 0.09$, below $2/f''$ of the sharp minimum", **own),
+              {"cover": proofs.cover_for_wide, "slices": proofs.slices(*wide)}, {"slices": [(0.06, 0.06)]},
+              r"$\alpha = 0.06$, below $2/f''$ of the sharp minimum", **own),
         check("snu.4.almost_all_diverge", "theorem", f"For every $\\alpha$ in $[{divergence[0]:g}, {divergence[1]:g}]$ "
               "almost every start in $[-5, 20]$ diverges", covered,
               {"cover": proofs.cover_for_divergence, "slices": proofs.slices(*divergence)}, {"slices": [(1.9, 1.9)]},
