@@ -96,6 +96,12 @@ def _range(steps: np.ndarray, held: np.ndarray, name: str) -> dict[str, float | 
     return {f"{name}_low": low, f"{name}_high": high}
 
 
+def _longest(held: np.ndarray) -> np.ndarray:
+    ends = np.flatnonzero(np.diff(held, prepend=False, append=False)).reshape(-1, 2)
+    first, last = max(ends.tolist(), key=lambda pair: pair[1] - pair[0], default=(0, 0))
+    return (np.arange(len(held)) >= first) & (np.arange(len(held)) < last)
+
+
 def _ranges(table: Mapping[str, Any]) -> dict[str, Any]:
     steps, parts = shares(table)
     left = np.mean(np.unique(table["start"]) < stationary_points()[1])
@@ -104,7 +110,7 @@ def _ranges(table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "split_until": float(steps[mixed[0] - 1]) if len(mixed) and mixed[0] else None,
         **_range(steps, parts[:, SHARP] > 0, "sharp_reached"),
-        **_range(steps, parts[:, WIDE] == 1, "wide_only"),
+        **_range(steps, _longest(parts[:, WIDE] == 1), "wide_only"),
         **_range(steps, (parts[:, WIDE] > 0) & (parts[:, DIVERGED] > 0), "wide_or_diverged"),
         **_range(steps, parts[:, DIVERGED] == 1, "diverged_only"),
         "map_steps": len(steps), "map_undecided": int(np.sum(table["end"] == UNDECIDED)), "map_runs": len(table["end"]),

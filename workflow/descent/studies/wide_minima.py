@@ -67,14 +67,14 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     cells = sum(grid["columns"] * grid["rows"] for grid in grids.values())
     tables = {
         "ends": study.table("ends", {"master_seed": study.master_seed, **chosen, "starts": settings.starts, **stop}, {},
-                            seconds=0.3 + 1.3e-5 * settings.starts),
-        "maps": study.table("maps", {**grids, **stop}, {}, seconds=0.3 + 8e-6 * cells, megabytes=5),
+                            seconds=0.3 + 1.5e-5 * settings.starts),
+        "maps": study.table("maps", {**grids, **stop}, {}, seconds=0.3 + 1.2e-5 * cells, megabytes=5),
     }
     study.figure("landscape", chosen, {})
     study.figure("basins", {"rows": settings.map.rows, **chosen}, tables)
     study.figure("window", {"rows": settings.window.rows}, {"maps": tables["maps"]})
     study.claims({**chosen, **stop, "proved_wide": settings.proved_wide,
-                  "proved_divergence": settings.proved_divergence}, tables, seconds=6)
+                  "proved_divergence": settings.proved_divergence}, tables, seconds=5)
     study.values({**chosen, "starts": settings.starts}, tables)
 
 
@@ -232,7 +232,8 @@ def _range_claims(settings: Mapping[str, Any]) -> list:
               r"$\alpha = 0.06$, below $2/f''$ of the sharp minimum", **own),
         check("snu.4.almost_all_diverge", "theorem", f"For every $\\alpha$ in $[{divergence[0]:g}, {divergence[1]:g}]$ "
               "almost every start in $[-5, 20]$ diverges", covered,
-              {"cover": proofs.cover_for_divergence, "slices": proofs.slices(*divergence)}, {"slices": [(1.9, 1.9)]},
+              {"cover": proofs.cover_for_divergence, "slices": proofs.slices(*divergence, ratio=1.08)},
+              {"slices": [(1.9, 1.9)]},
               r"$\alpha = 1.9$, below $2/f''$ of the wide minimum", **own),
     ]
 
