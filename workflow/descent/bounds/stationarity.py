@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import ceil, log, sqrt
+from math import ceil, floor, log, sqrt
 
 import numpy as np
 
@@ -13,10 +13,10 @@ SUMMED = 1000
 
 
 def average_bound(parts: np.ndarray, excess: float, variance: float) -> np.ndarray:
-    """[2βΔ + σ² Σ_{t<T} c_t²] / [1 + Σ_{t<T} c_t(2 − c_t)] for T = 1 … len(`parts`), c_t = βη_t (report/proofs/tau.2.1).
+    """[2βΔ + σ² Σ_{t<T} c_t²] / [1 + Σ_{t<T} c_t(2 − c_t)] for T = 1 … len(`parts`), c_t = βη_t.
 
     Bounds the weighted average of E‖∇f(w_t)‖² whose last weight is 1 and whose others are c_t(2 − c_t), and so
-    their minimum; equality for f = β‖w‖²/2. `excess`: 2βΔ; `variance`: σ² = E‖ξ‖².
+    their minimum; equality for f = β‖w‖²/2 (report/proofs/tau.2.1). `excess`: 2βΔ; `variance`: σ² = E‖ξ‖².
     """
     before = np.concatenate([[0.0], np.cumsum(parts**2)[:-1]])
     weights = np.concatenate([[0.0], np.cumsum(parts * (2 - parts))[:-1]])
@@ -97,13 +97,39 @@ def expected_squares(parts: np.ndarray, curvatures: np.ndarray, start: float, sm
     return found
 
 
-def sign_squares(parts: list[Fraction], start: Fraction, sigma: Fraction) -> list[tuple[Fraction, Fraction]]:
-    """E|g_t| and E g_t², t = 1 … len(`parts`) + 1, of f = βw²/2 in one dimension under signs ±σ: all of them, exactly.
+Path = dict[Fraction, Fraction]
 
-    Every sequence of signs is followed in rational arithmetic: g ← (1 − c_t) g − c_t ξ. `start` is g_1.
+
+def sign_paths(gradient: Callable[[Fraction], Fraction], parts: Sequence[Fraction], start: Fraction, sigma: Fraction,
+               smoothness: Fraction) -> list[Path]:
+    """Where SGD in one dimension is under noise ±σ, at t = 1 … len(`parts`) + 1: probability by place, exactly.
+
+    w ← w − (c_t/β)(f'(w) ± σ), c_t = `parts`, β = `smoothness`, from w_1 = `start`, in rational arithmetic.
     """
-    gradients, found = [start], [(abs(start), start**2)]
+    found = [{start: Fraction(1)}]
     for part in parts:
-        gradients = [(1 - part) * g - part * sign * sigma for g in gradients for sign in (1, -1)]
-        found.append((sum(map(abs, gradients)) / len(gradients), sum(g**2 for g in gradients) / len(gradients)))
+        after: Path = {}
+        for place, probability in found[-1].items():
+            for noise in (-sigma, sigma):
+                moved = place - part / smoothness * (gradient(place) + noise)
+                after[moved] = after.get(moved, Fraction(0)) + probability / 2
+        found.append(after)
     return found
+
+
+def expectation(path: Path, function: Callable[[Fraction], Fraction]) -> Fraction:
+    """E function(w) over the places of one t."""
+    return sum(probability * function(place) for place, probability in path.items())
+
+
+def flat_slope(slope: Fraction, smoothness: Fraction) -> Callable[[Fraction], Fraction]:
+    """f' of Huber's function with curvature β = `smoothness` near 0 and slope ±`slope` beyond: min(max(βw, −s), s)."""
+    return lambda place: min(max(smoothness * place, -slope), slope)
+
+
+def necessary_steps(slope, excess, sigma) -> int:
+    """The last t up to which |f'(w_t)| = s = `slope` surely on Huber's function with 2βΔ = `excess`, for |ξ| ≤ σ.
+
+    1 + ⌊(2βΔ − s²)/(2s(s + σ))⌋ with η = 1/β (report/proofs/tau.2.1).
+    """
+    return 1 + floor((excess - slope**2) / (2 * slope * (slope + sigma)))

@@ -9,7 +9,17 @@ from math import isqrt
 import numpy as np
 
 from descent.bounds.stationarity import (
-    average_bound, expected_squares, known_target, plain_bound, sign_squares, sufficient_steps)
+    average_bound,
+    constant_steps,
+    expectation,
+    expected_squares,
+    flat_slope,
+    known_target,
+    necessary_steps,
+    plain_bound,
+    sign_paths,
+    sufficient_steps,
+)
 from descent.bounds.stationarity_runs import Run
 from descent.claims import Outcome
 from descent.dynamics.stochastic_descent import SMOOTHNESS
@@ -99,26 +109,47 @@ def along_every_path(runs: Sequence[Run]) -> Outcome:
 
 
 def floor_attained(steps: int, sigma: Fraction, part: Fraction) -> Outcome:
-    """E g_t² = (E|g_t|)² = σ² for t = 2 … `steps` + 1 on βw²/2 under random signs, in rational arithmetic.
+    """E g_t² = (E|g_t|)² = σ² for t = 2 … `steps` + 1 on w²/2 (β = 1) under random signs, in rational arithmetic.
 
     `part` is βη. Observed: the greatest relative deviation, exactly; it must be zero.
     """
-    found = sign_squares([part] * steps, 3 * sigma, sigma)[1:]
-    worst = max(max(abs(mean**2 - sigma**2), abs(square - sigma**2)) for mean, square in found) / sigma**2
-    return Outcome(float(worst), 0.0, 2 * len(found), worst == 0)
+    paths = sign_paths(lambda w: w, [part] * steps, 3 * sigma, sigma, Fraction(1))[1:]
+    worst = max(abs(value - sigma**2) for path in paths
+                for value in (expectation(path, abs) ** 2, expectation(path, lambda w: w * w))) / sigma**2
+    return Outcome(float(worst), 0.0, 2 * len(paths), worst == 0)
 
 
 def identity(steps: int, sigma: Fraction, start: Fraction, second_order: int = 1) -> Outcome:
-    """Σ_{t<T} c_t(2 − c_t) E g_t² + E g_T² = 2βΔ + σ² Σ_{t<T} c_t² on βw²/2 under random signs, exactly, for every T.
+    """Σ_{t<T} c_t(2 − c_t) E g_t² + E g_T² = 2βΔ + σ² Σ_{t<T} c_t² on w²/2 (β = 1) under random signs, every T.
 
-    c_t = 1/⌈√t⌉, rational. `second_order` = 0 drops −c_t² from the weights. Observed: the greatest difference.
+    c_t = 1/⌈√t⌉, so that all is rational. `second_order` = 0 drops −c_t² from the weights. Observed: the greatest
+    difference, exactly; it must be zero.
     """
     parts = [Fraction(1, isqrt(t - 1) + 1) for t in range(1, steps + 1)]
-    squares = [square for _, square in sign_squares(parts, start, sigma)]
+    squares = [expectation(path, lambda w: w * w)
+               for path in sign_paths(lambda w: w, parts, start, sigma, Fraction(1))]
     differences = [sum(c * (2 - second_order * c) * s for c, s in zip(parts[:t], squares)) + squares[t]
                    - start**2 - sigma**2 * sum(c * c for c in parts[:t]) for t in range(steps + 1)]
     worst = max(map(abs, differences))
     return Outcome(float(worst), 0.0, len(differences), worst == 0)
+
+
+def steps_needed(cases: Sequence[tuple[Fraction, Fraction, Fraction]], sufficient: bool = False) -> Outcome:
+    """On Huber's function with a slope just above ε + σ, E|f'(w_t)| > ε + σ for all t ≤ `necessary_steps`, exactly.
+
+    `cases`: ε, σ and 2βΔ; η = 1/β, signs ±σ; the slope is 1.001(ε + σ). Observed: the least ratio of E|f'(w_t)| to
+    ε + σ. `sufficient` looks at as many steps as suffice by `constant_steps`.
+    """
+    least, counted = Fraction(10**6), 0
+    for epsilon, sigma, excess in cases:
+        slope = (epsilon + sigma) * Fraction(1001, 1000)
+        steps = (constant_steps("sharp", epsilon, excess, sigma**2, sigma) if sufficient
+                 else necessary_steps(slope, excess, sigma))
+        derivative, start = flat_slope(slope, Fraction(1)), (excess + slope**2) / (2 * slope)
+        paths = sign_paths(derivative, [Fraction(1)] * (steps - 1), start, sigma, Fraction(1))
+        found = [expectation(path, lambda w, f=derivative: abs(f(w))) for path in paths]
+        least, counted = min(least, min(found) / (epsilon + sigma)), counted + steps
+    return Outcome(float(least), 1.0, counted, least > 1)
 
 
 def known_target_reached(cases: Sequence[tuple[Fraction, Fraction, Fraction]], fewer: int = 0) -> Outcome:

@@ -49,8 +49,8 @@ def runs_of(tables: Iterable[Table], settings: Mapping) -> list[Run]:
     functions, found = objectives(settings["dimension"], settings["least_curvature"]), []
     for table in tables:
         labels = np.array([table["objective"], table["noise"], table["schedule"]])
-        for name, noise, schedule in sorted(set(zip(*labels.tolist(), strict=True))):
-            rows = (labels.T == (name, noise, schedule)).all(axis=1)
+        for name, noise, schedule in dict.fromkeys(zip(*labels.tolist(), strict=True)):
+            rows = np.all(labels.T == [name, noise, schedule], axis=1)
             count = settings["dependent_replicates" if noise in DEPENDENT else "replicates"]
             found.append(Run(name, noise, schedule, functions[name], excess(functions[name], settings["start"]),
                              settings["start"], count, {key: table[key][rows] for key in table if key not in LABELS}))

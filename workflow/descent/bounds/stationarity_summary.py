@@ -90,24 +90,27 @@ def exponent_table(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 def rate_table(excess: float, sigma: float) -> list[dict[str, Any]]:
     """Slopes of ln T(ε) of both bounds over falling decades of ε/σ, as they are and with ln² T divided out."""
-    return [{"decade": -low, **{f"{form}{suffix}": logarithmic_slope(bound, sigma * np.geomspace(
-                10.0**low, 10.0 ** (low + 1), 5), remove=remove)
-             for form, bound in decaying_bounds(excess, sigma).items() for suffix, remove in (("", 0), ("_divided", 2))}}
-            for low in (-2, -4, -6, -12)]
+    rows = []
+    for low in (-2, -4, -6, -12):
+        epsilons, row = sigma * np.geomspace(10.0**low, 10.0 ** (low + 1), 5), {"decade": low}
+        for form, bound in decaying_bounds(excess, sigma).items():
+            row |= {form: logarithmic_slope(bound, epsilons, remove=0),
+                    f"{form}_divided": logarithmic_slope(bound, epsilons)}
+        rows.append(row)
+    return rows
 
 
 def summary(runs: Sequence[Run], settings: Mapping[str, Any]) -> dict[str, Any]:
     """All values of the study's section."""
     sigma = settings["sigma"]
     quadratic = chosen(runs, "decaying", names=("quadratic",))[0]
-    dependent = [run for run in chosen(runs, "decaying", DEPENDENT)]
     found = {
         "functions": function_table(runs), "exponents": exponent_table(runs),
         "constant": constant_table(runs, sigma, settings["constant_targets"]),
         "decaying": decaying_table(runs, sigma, settings["decaying_targets"]),
         "rates": rate_table(quadratic.excess, sigma),
         "dependent": [{"function": NAMES[run.name], "noise": run.noise, "least": float(run.rows["norm"].min()),
-                       "last": float(run.rows["norm"][-1])} for run in dependent],
+                       "last": float(run.rows["norm"][-1])} for run in chosen(runs, "decaying", DEPENDENT)],
         "opposed_pathwise": max(float(run.rows["pathwise"].max()) for run in chosen(runs, "constant", DEPENDENT)),
         "last_bound": float(np.sqrt(plain_bound("decaying", settings["steps"], quadratic.excess, sigma**2))),
     }

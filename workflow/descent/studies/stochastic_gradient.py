@@ -146,6 +146,7 @@ def _constant_claims(runs: list, sigma: float) -> list:
     given, per = {"runs": constant, "sigma": sigma}, {"per_coordinate": True}
     every = (*DEPENDENT, "rademacher", "gaussian")
     exact = {"steps": 10, "sigma": Fraction(2), "part": Fraction(1)}
+    cases = [tuple(map(Fraction, case)) for case in (("1", "1", "60"), ("1/2", "1", "40"), ("2", "1", "200"))]
     return [
         check("tau.2.1.minimum", "theorem", r"With $\eta = 1/\beta$ and $T \ge 2\beta\Delta/\epsilon^2$: "
               r"$\min_{t \le T} E\|\nabla f(w_t)\| \le \epsilon + \sigma$, " + FUNCTIONS,
@@ -158,6 +159,10 @@ def _constant_claims(runs: list, sigma: float) -> list:
         check("tau.2.1.floor", "theorem", r"On $\beta w^2/2$ with $\xi = \pm\sigma$: $E g_t^2 = (E|g_t|)^2 = \sigma^2$ "
               r"for all $t \ge 2$, exactly, so that $\sigma$ cannot be improved", checks.floor_attained, exact,
               {"part": Fraction(1, 2)}, r"half the step, $\eta = 1/(2\beta)$", form="our own"),
+        check("tau.2.1.needed", "theorem", r"Some function needs $T > 1 + (2\beta\Delta - s^2) / (2s(s + \sigma))$ for "
+              r"$\epsilon + \sigma$, for each slope $s > \epsilon + \sigma$: exactly, on Huber's function with "
+              r"$\xi = \pm\sigma$", checks.steps_needed, {"cases": cases}, {"sufficient": True},
+              r"as many steps as suffice, $(2\beta\Delta - \sigma^2)/(\epsilon^2 + 2\epsilon\sigma)$", form="our own"),
         check("tau.2.1.any_noise", "theorem", r"With $\eta = 1/\beta$ neither $E\xi_t = 0$ nor independence is needed: "
               r"$\sum_{t \le T} \|\nabla f(w_t)\|^2 \le 2\beta\Delta + \sum_{t < T} \|\xi_t\|^2$ along every path",
               checks.along_every_path, {"runs": chosen(runs, "constant", every)},
@@ -197,8 +202,8 @@ def _decaying_claims(runs: list, sigma: float) -> list:
               "exact recursion", checks.exact_expectation,
               {"runs": chosen(runs, "decaying", names=QUADRATICS), "sigma": sigma}, {"noise_power": 1},
               r"the noise enters with $\eta_t\lambda_i$ in place of its square", form="our own", **shown),
-        check("tau.2.2.printed_noise", "theorem", "\"Time-independent noise\", taken to mean noise that does not change "
-              r"with time: the decaying step still brings $\min_{t \le T} E\|\nabla f(w_t)\|$ below the bound",
+        check("tau.2.2.printed_noise", "theorem", "\"Time-independent noise\", read as noise that does not change with "
+              r"time: the decaying step still brings $\min_{t \le T} E\|\nabla f(w_t)\|$ below the bound",
               checks.minimum, {"runs": chosen(runs, "decaying", DEPENDENT[:1]), "sigma": sigma, "schedule": "decaying"},
               {"factor": 1.5}, "one and a half times the bound", form="erratum", **shown),
     ]
@@ -236,8 +241,8 @@ def _rate_claims(runs: list, settings: Mapping[str, Any]) -> list:
               {"parts": step_parts("decaying", 10**6), "excess": quadratic.excess, "variance": settings["sigma"] ** 2,
                "margin": 2e-3}, {"constant": 1.0}, r"$\sigma^2$ in place of $\sigma^2/2$", form="our own", **shown),
         check("tau.2.2.known_target", "theorem", r"A constant step $\beta\eta = \epsilon^2/(\epsilon^2 + \sigma^2)$ "
-              r"reaches $\epsilon$ at $T = 1 + \lceil(2\beta\Delta - \epsilon^2)(\epsilon^2 + \sigma^2)/\epsilon^4\rceil$"
-              r", without a logarithm; the average on $\beta\|w\|^2/2$, exactly", checks.known_target_reached,
+              r"reaches $\epsilon$ at $T = 1 + \lceil(2\beta\Delta - \epsilon^2)(\epsilon^2 + \sigma^2)/\epsilon^4"
+              r"\rceil$, without a logarithm; the average on $\beta\|w\|^2/2$, exactly", checks.known_target_reached,
               {"cases": cases}, {"fewer": 1}, "one step fewer", form="our own"),
     ]
 
