@@ -50,7 +50,7 @@ def runs_of(tables: Iterable[Table], settings: Mapping) -> list[Run]:
     for table in tables:
         labels = np.array([table["objective"], table["noise"], table["schedule"]])
         for name, noise, schedule in dict.fromkeys(zip(*labels.tolist(), strict=True)):
-            rows = np.all(labels.T == [name, noise, schedule], axis=1)
+            rows = np.equal(labels.T, [name, noise, schedule]).all(axis=1)
             count = settings["dependent_replicates" if noise in DEPENDENT else "replicates"]
             found.append(Run(name, noise, schedule, functions[name], excess(functions[name], settings["start"]),
                              settings["start"], count, {key: table[key][rows] for key in table if key not in LABELS}))

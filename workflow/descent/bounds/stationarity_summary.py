@@ -111,9 +111,8 @@ def summary(runs: Sequence[Run], settings: Mapping[str, Any]) -> dict[str, Any]:
         "rates": rate_table(quadratic.excess, sigma),
         "dependent": [{"function": NAMES[run.name], "noise": run.noise, "least": float(run.rows["norm"].min()),
                        "last": float(run.rows["norm"][-1])} for run in chosen(runs, "decaying", DEPENDENT)],
-        "opposed_pathwise": max(float(run.rows["pathwise"].max()) for run in chosen(runs, "constant", DEPENDENT)),
-        "last_bound": float(np.sqrt(plain_bound("decaying", settings["steps"], quadratic.excess, sigma**2))),
     }
+    found["known_always_fewer"] = all(row["known"] < row["sharp"] for row in found["decaying"])
     return found | {"findings": _findings(found, settings)}
 
 
