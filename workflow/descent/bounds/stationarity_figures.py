@@ -32,10 +32,15 @@ def draw_descents(runs: Sequence[Run], sigma: float, schedule: str):
         for run in pair:
             _draw_run(panel, run)
         panel.set(title=title, xscale="log", yscale="log")
+        panel.minorticks_off()
     for panel in axes[1]:
         panel.set_xlabel("number of steps $T$")
+    low, high = axes[0, 0].get_ylim()
+    marks = [mark for power in range(-6, 7) for mark in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)]
+    shown = [mark for mark in marks if low <= mark <= high]
     for panel in axes[:, 0]:
         panel.set_ylabel("gradient norm")
+        panel.set_yticks(shown, [f"{mark:g}" for mark in shown])
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 

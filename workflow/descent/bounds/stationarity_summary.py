@@ -72,7 +72,9 @@ def function_table(runs: Sequence[Run]) -> list[dict[str, Any]]:
         for run in (*chosen(runs, "constant", names=(name,)), *chosen(runs, "decaying", names=(name,))):
             row |= {"excess": run.excess, "first": float(run.rows["norm"][0])}
             key = f"{run.schedule}_{run.noise}"
-            row |= {f"{key}_last": float(run.rows["norm"][-1]), f"{key}_half": 1.96 * float(run.rows["norm_error"][-1]),
+            last, error = float(run.rows["norm"][-1]), float(run.rows["norm_error"][-1])
+            # What does not vary has an error that is all rounding.
+            row |= {f"{key}_last": last, f"{key}_half": 1.96 * error if error > 1e-8 * last else 0.0,
                     f"{key}_least": float(run.rows["norm"].min())}
         rows.append(row)
     return rows
