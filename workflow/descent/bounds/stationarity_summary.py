@@ -124,9 +124,9 @@ def _findings(found: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str
     frozen = min(row["least"] for row in found["dependent"] if row["noise"] == "frozen" and "d = 1" in row["function"])
     kept = "stops at" if frozen >= 0.99 * settings["sigma"] else "falls below"
     return [
-        f"SGD with $\\eta = 1/\\beta$ reaches $E\\|\\nabla f\\| \\le \\epsilon + \\sigma$ {min(ratios):,.2g} to "
-        f"{max(ratios):,.2g} times sooner than $T = 2\\beta\\Delta/\\epsilon^2$; with the step decaying like "
-        f"$1/\\sqrt t$ it reaches $\\epsilon$ {min(slow):,.2g} to {max(slow):,.2g} times sooner than the usual bound.",
+        f"SGD with $\\eta = 1/\\beta$ reaches $E\\|\\nabla f\\| \\le \\epsilon + \\sigma$ {min(ratios):,.0f} to "
+        f"{max(ratios):,.0f} times sooner than $T = 2\\beta\\Delta/\\epsilon^2$; with the step decaying like "
+        f"$1/\\sqrt t$ it reaches $\\epsilon$ {min(slow):,.0f} to {max(slow):,.0f} times sooner than the usual bound.",
         f"At $\\eta = 1/\\beta$ the bound needs neither independent nor unbiased noise; the decaying step needs it: if "
         f"the noise is the same at all times, $E|f'|$ {kept} $\\sigma$.",
     ]
