@@ -46,8 +46,9 @@ class Results:
         file.write_bytes(data)
         record = {
             "rule": "table", "entry": "descent.a:f", "settings": {"x": 1}, "replicates": [], "code": "c1",
-            "parts": {"descent.a:f": "1", "descent.a:g": "1"}, "versions": {"numpy": "1"}, "inputs": {"report/a.md": "1"},
-            "recipe": "r", "key": "k", "cpu": "cpu 1", **changes, "digest": file_digest(file),
+            "parts": {"descent.a:f": "1", "descent.a:g": "1"}, "versions": {"numpy": "1"},
+            "inputs": {"report/a.md": "1"}, "recipe": "r", "key": "k", "cpu": "cpu 1", **changes,
+            "digest": file_digest(file),
         }
         write_sidecar(file, {**record, "state": file_state(file)}, self.folder / "partial")
 
@@ -144,7 +145,8 @@ def test_outputs_of_one_result_only_are_named_by_study_run_and_figure(old, new):
         new.put(path, b"{}")
     found = compared(old, new)
     assert found.differs
-    assert sections(found) == {"Outputs only in B": ["b/figures/f  [2 files]", "b/runs/eta=0.1  [2 files]", "c  [2 files]"]}
+    assert sections(found) == {
+        "Outputs only in B": ["b/figures/f  [2 files]", "b/runs/eta=0.1  [2 files]", "c  [2 files]"]}
 
 
 def test_other_bytes_without_a_cause_are_a_difference(old, new):
@@ -177,8 +179,8 @@ def test_verdicts_and_controls_that_moved_come_with_what_decided_them(old, new):
     assert found.differs
     assert sections(found) == {
         "Verdicts that moved": [
-            'a du.1: verdict holds -> refuted, observed 1.0 -> 3.0, bound 2.0 -> 2.0, slack 0.5 -> 1.5',
-            'a du.2: control rejected -> NOT REJECTED, observed 1.0 -> 1.0, bound 2.0 -> 2.0, slack 0.5 -> 0.5'],
+            'a du.1: verdict holds -> refuted, observed 1 -> 3, bound 2 -> 2, slack 0.5 -> 1.5',
+            'a du.2: control rejected -> NOT REJECTED, observed 1 -> 1, bound 2 -> 2, slack 0.5 -> 0.5'],
         "Claims only in one": ["a du.4: only in A (holds)", "a du.5: only in B (holds)"]}
 
 
@@ -188,7 +190,7 @@ def test_claims_that_moved_under_the_same_verdict(old, new):
     new.put_claims({"observed": 1.5, "slack": 0.75}, {"id": "du.2", "statement": "t", "observed": 1 + 1e-12},
                    {"id": "du.3", **sampled, "observed": 1.9}, {"id": "du.4", "bound": None, "slack": None})
     assert sections(compared(old, new)) == {"Claims that moved under the same verdict": [
-        "a du.1: observed 1.0 -> 1.5, slack 0.5 -> 0.75", "a du.2: other statement"]}
+        "a du.1: observed 1 -> 1.5, slack 0.5 -> 0.75", "a du.2: other statement"]}
 
 
 def test_numbers_are_judged_by_their_intervals_and_else_by_the_tolerance(old, new):
@@ -197,10 +199,10 @@ def test_numbers_are_judged_by_their_intervals_and_else_by_the_tolerance(old, ne
     new.put_values({"slope": 3.0, "slope_low": 2.0, "slope_high": 4.0, "near": {"mean": 1.1, "low": 0.9, "high": 1.2},
                     "loss": 1.001, "rounded": 1.0 + 1e-12})
     plain = "Values without an interval that moved (numbers by more than {} of their size)"
-    beyond = {"Numbers that moved beyond their intervals": ["a.slope: 1.0 [0.5, 1.5] -> 3.0 [2.0, 4.0]"]}
+    beyond = {"Numbers that moved beyond their intervals": ["a.slope: 1 [0.5, 1.5] -> 3 [2, 4]"]}
     old.put("a/tables/t.parquet", b"1")
     new.put("a/tables/t.parquet", b"1")
-    assert sections(compared(old, new)) == {**beyond, plain.format("1e-09"): ["a.loss: 1.0 -> 1.001"]}
+    assert sections(compared(old, new)) == {**beyond, plain.format("1e-09"): ["a.loss: 1 -> 1.001"]}
     assert sections(compared(old, new, 0.01)) == beyond
     last = lines(compared(old, new), ("a", "b"))[-1]
     assert last == ("descent: 0 of 0 verdicts and 2 of 4 values moved (2 more within their intervals or 1e-09); "
@@ -218,7 +220,7 @@ def test_long_sections_are_cut_unless_all_is_asked_for(old, new):
     old.put_values({f"x{i}": 1.0 for i in range(30)})
     new.put_values({f"x{i}": 1.5 + i for i in range(30)})
     (rows,) = [rows for title, rows in sections(compared(old, new)).items() if "interval" in title]
-    assert rows[0] == "a.x29: 1.0 -> 30.5"
+    assert rows[0] == "a.x29: 1 -> 30.5"
     assert (len(rows), rows[-1]) == (21, "and 10 more (--all)")
     (rows,) = [rows for title, rows in sections(compared(old, new), True).items() if "interval" in title]
     assert len(rows) == 30

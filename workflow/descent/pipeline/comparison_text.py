@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from descent.pipeline.comparison import Cause, ClaimMovement, Comparison
-from descent.pipeline.movement import ABSENT, Estimate, Movement
+from descent.pipeline.movement import ABSENT, Movement
 from descent.pipeline.snapshot import LedgerRow
 
 _SHOWN = 20  # lines of a section that may be long
@@ -131,7 +131,7 @@ def _claim(row: ClaimMovement) -> str:
     wording = [f"other {name}" for name in ("statement", "kind", "form") if name in row.fields]
     # With a moved verdict, what decided it, moved or not.
     shown = ("observed", "bound", "slack") if verdicts else ("cases", "bound", "observed", "slack")
-    numbers = [f"{name} {_value(getattr(row.old, name))} -> {_value(getattr(row.new, name))}"
+    numbers = [f"{name} {' -> '.join(_texts(getattr(row.old, name), getattr(row.new, name)))}"
                for name in shown if verdicts or name in row.fields]
     return f"{row.study} {row.old.id}: " + ", ".join([*verdicts, *wording, *numbers])
 
@@ -141,12 +141,21 @@ def _lone_claim(study: str, row: LedgerRow, is_new: bool) -> str:
 
 
 def _number(row: Movement) -> str:
-    return f"{row.key}: {_estimate(row.old)} -> {_estimate(row.new)}"
+    old, new = row.old, row.new
+    texts = _texts(old.value, new.value)
+    if row.has_interval:
+        lows, highs = _texts(old.low, new.low), _texts(old.high, new.high)
+        texts = tuple(f"{text} [{low}, {high}]" for text, low, high in zip(texts, lows, highs))
+    return f"{row.key}: {' -> '.join(texts)}"
 
 
-def _estimate(estimate: Estimate) -> str:
-    interval = "" if estimate.low is None else f" [{_value(estimate.low)}, {_value(estimate.high)}]"
-    return _value(estimate.value) + interval
+def _texts(old: Any, new: Any) -> tuple[str, str]:
+    # No more digits than it takes to see the difference.
+    for digits in (6, 10, 17):
+        texts = tuple(f"{value:.{digits}g}" if isinstance(value, float) else _value(value) for value in (old, new))
+        if texts[0] != texts[1] or old == new:
+            break
+    return texts
 
 
 def _value(value: Any) -> str:
