@@ -209,6 +209,13 @@ def test_numbers_are_judged_by_their_intervals_and_else_by_the_tolerance(old, ne
                     "bytes differ in 1 of 2 common outputs")
 
 
+def test_texts_are_shown_unless_they_are_prose(old, new):
+    old.put_values({"best": "a", "finding": "before " * 20})
+    new.put_values({"best": "b", "finding": "after " * 20})
+    (rows,) = sections(compared(old, new)).values()
+    assert rows == ['a.best: "a" -> "b"', "a.finding: other text"]
+
+
 def test_other_types_of_cpu_are_allowed_their_rounding(old, new):
     for results, cpu, x in ((old, "cpu 1", 1.0), (new, "cpu 2", 1.0 + 1e-8)):
         results.put("a/values.json", json.dumps({"x": x}).encode(), cpu=cpu)

@@ -14,6 +14,7 @@ from descent.pipeline.snapshot import LedgerRow
 
 _SHOWN = 20  # lines of a section that may be long
 _ALL = 10**9
+_LONG = 60  # characters of a text that is prose
 
 
 def lines(comparison: Comparison, names: tuple[str, str], everything: bool = False) -> list[str]:
@@ -142,6 +143,8 @@ def _lone_claim(study: str, row: LedgerRow, is_new: bool) -> str:
 
 def _number(row: Movement) -> str:
     old, new = row.old, row.new
+    if all(isinstance(value, str) and len(value) > _LONG for value in (old.value, new.value)):
+        return f"{row.key}: other text"
     texts = _texts(old.value, new.value)
     if row.has_interval:
         lows, highs = _texts(old.low, new.low), _texts(old.high, new.high)
