@@ -52,8 +52,9 @@ def optimizer_run(choice: Choice, constants: Mapping[str, float], teacher, weigh
 
 def scheduled_epochs(run: PlantedSGD, risk: PlantedRisk, *, rate: float, epochs: int, intervals: int, steps: int,
                      every_risk: bool) -> Iterator[dict[str, float]]:
-    """Train for `epochs` of `steps` steps each, the learning rate halved between `intervals` equally long parts; a row for each epoch.
+    """Train for `epochs` of `steps` steps each, with a row of measurements for each, until the run diverges.
 
+    The learning rate is halved from each of `intervals` equally long parts to the next. Columns:
     `objective`: mean of the mini-batches' objectives, each before its step; `risk`: the closed-form population risk
     after the epoch (NaN before the last unless `every_risk`); `time`: the sum of learning rates so far. A run that
     diverges ends with the epoch in which it does, whose objective is infinite.

@@ -67,24 +67,30 @@ def sweep_rows(table: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def best_rows(rows: Sequence[Mapping[str, Any]], purpose: str, count: int = 1) -> list[Mapping[str, Any]]:
-    """The `count` rows of `sweep_rows` that serve best: the greatest margin (`order`) or least worst risk (`near_zero`).
+    """The `count` rows of `sweep_rows` that serve a purpose best, equal ones in the order of `Choice`.
 
-    Equal ones in the order of `Choice`. Raises ValueError for another purpose.
+    `order`: the greatest margin, among settings with one learning rate for all widths: then nothing but the width
+    differs. `near_zero`: the least worst risk. Raises ValueError for another purpose.
     """
-    keys = {"order": lambda row: -row["margin"], "near_zero": lambda row: row["worst_risk"]}
-    if purpose not in keys:
-        raise ValueError(f"purpose {purpose!r}: order or near_zero")
-    return sorted(rows, key=keys[purpose])[:count]
+    if purpose == "order":
+        alike = [row for row in rows if row["power"] == 0]
+        return sorted(alike, key=lambda row: -row["margin"])[:count]
+    if purpose == "near_zero":
+        return sorted(rows, key=lambda row: row["worst_risk"])[:count]
+    raise ValueError(f"purpose {purpose!r}: order or near_zero")
 
 
-def finalists(rows: Sequence[Mapping[str, Any]], counts: Mapping[str, int], stretch: float) -> list[Choice]:
-    """What is run at full length, `stretch` times the screened one: for each purpose the best `counts[purpose]`
-    settings, each with its own learning rate and with the one that covers the screened flow time, rate / `stretch`.
+def finalists(rows: Sequence[Mapping[str, Any]], wanted: Mapping[str, Mapping[str, Any]], stretch: float
+              ) -> list[Choice]:
+    """Settings to run `stretch` times as long as they were screened: for each purpose the best `count` of the rows.
+
+    Each is run with rate stretch^-e for each e of `exponents`: 0 keeps the learning rate, 1 the flow time, and 1/2
+    is the classical scaling of a learning rate whose noise is to be averaged over a longer run.
     """
-    found = [Choice(*(row[name] for name in NAMES)) for purpose in sorted(counts)
-             for row in best_rows(rows, purpose, counts[purpose])]
-    slower = [Choice(*(getattr(choice, name) for name in NAMES[:-1]), rate=choice.rate / stretch) for choice in found]
-    return sorted({*found, *slower})
+    return sorted({
+        Choice(*(row[name] for name in NAMES[:-1]), rate=row["rate"] / stretch**exponent)
+        for purpose, one in sorted(wanted.items()) for row in best_rows(rows, purpose, one["count"])
+        for exponent in one["exponents"]})
 
 
 def document_choice(table: Mapping[str, Any], initialization: str, batch_size: int, factor: int,
