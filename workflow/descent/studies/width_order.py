@@ -354,8 +354,10 @@ def _findings(numbers: Mapping[str, Any], settings: Mapping[str, Any]) -> list[s
 
 
 def _named(one: Mapping[str, Any]) -> str:
-    rule = "$\\eta$ = {:.2g}$\\,r_0/r$" if one["power"] else "$\\eta$ = {:.2g} for all widths"
-    return f"{one['optimizer']}, {one['initialization']} initialization, {rule.format(one['rate'])}"
+    from descent.report.formatting import num_math
+
+    rule = r"\, r_0/r$" if one["power"] else "$ for all widths"
+    return f"{one['optimizer']}, {one['initialization']} initialization, $\\eta = {num_math(one['rate'], 2)}{rule}"
 
 
 def _all_there(one: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
