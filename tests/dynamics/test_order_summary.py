@@ -19,14 +19,17 @@ def metrics():
     return {**columns, "epoch": np.tile(epoch, len(REPLICATES)), "risk": risk}
 
 
-def test_the_first_epoch_near_zero():
-    found = reached(metrics(), ENDINGS, 0.25)
-    np.testing.assert_array_equal(found, [[5, 4, 3]] * 7)
-    assert np.isinf(reached(metrics(), ENDINGS, 0.1)[:, 0]).all()
+def test_the_epoch_from_which_on_the_risk_is_near_zero():
+    table = metrics()
+    endings = {**ENDINGS, "relative_risk": table["risk"][5::6] / ENDINGS["null_risk"]}
+    np.testing.assert_array_equal(reached(table, endings, 0.25), [[5, 4, 3]] * 7)
+    assert np.isinf(reached(table, endings, 0.1)[:, 0]).all()
+    table["risk"][4] = 9.0
+    assert reached(table, endings, 0.25)[0].tolist() == [6, 4, 3]
 
 
 def test_rows_of_the_widths():
-    rows = width_rows(metrics(), ENDINGS, 0.1)
+    rows = width_rows(metrics(), ENDINGS, 0.101)
     assert [(row["factor"], row["rank"], row["reached"], row["epochs"]) for row in rows] == [
         (1, 3.0, 0, None), (2, 2.0, 7, 6.0), (4, 1.0, 7, 5.0)]
     assert [row["mean"] for row in rows] == pytest.approx([1, 0.1, 0.01])

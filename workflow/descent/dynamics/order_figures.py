@@ -11,6 +11,7 @@ from descent.dynamics.order_summary import NAMES
 from descent.dynamics.width_order import best_rows
 from descent.figures import COLORS, THEORY, new_figure
 
+CUT = 0.4  # of the zero network's error: the linear axis ends below the start, where all curves fall alike
 LABEL_GAP = 0.085  # of the axes' height, between labels at the curves' ends
 
 
@@ -31,7 +32,7 @@ def draw_mse(runs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]], l
         labels += [(panel, ends) for panel in (top, bottom)]
     axes[0, 0].set_ylabel("mean squared error")
     axes[1, 0].set_ylabel("mean squared error")
-    axes[0, 0].set_ylim(bottom=0)
+    axes[0, 0].set_ylim(0, CUT * max(2 * endings["null_risk"].mean() for _, _, endings in runs))
     figure.canvas.draw()  # the limits are final only now, and labels go by positions on the axes
     for panel, ends in labels:
         _label(panel, ends)
@@ -51,7 +52,8 @@ def _curve(color, factor, metrics, endings, panels):
     time = (np.arange(curves.shape[1]) + 0.5) * per_epoch / 1000
     for panel in panels:
         panel.plot(np.r_[0, time], np.r_[first, curves.mean(axis=0)], color=color, linewidth=1.3)
-        panel.fill_between(time, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.2, linewidth=0)
+        panel.fill_between(time, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.2, linewidth=0,
+                           rasterized=True)
     return curves[:, -1].mean(), f"\u00d7{factor}", color
 
 
@@ -91,12 +93,12 @@ def draw_sweep(rows: Sequence[Mapping[str, Any]], optimizers: Sequence[Mapping[s
                 _mark(panel, marks, one, starts, power)
             line[0].set_yticks(np.arange(len(starts)) + 0.5, [start.replace("_", "-") for start in starts])
             line[0].set_ylabel(r"$\eta$ for all widths" if power == 0 else r"$\eta\, r_0 / r$", fontsize=8)
-        figure.colorbar(image, ax=panels, label=label, fraction=0.06, aspect=14)
+        figure.colorbar(image, ax=panels, label=label, fraction=0.06, aspect=14).solids.set_rasterized(True)
     for one, panel in zip(optimizers, axes[0]):
         panel.set_title(f"{NAMES[one['name']]}\n$m$ = {one['batch_size']}", fontsize=8)
     for one, panel in zip(optimizers, axes[-1]):
         panel.set_xticks(np.arange(len(one["rates"])) + 0.5, [f"{rate:g}" for rate in one["rates"]], rotation=90)
-        panel.set_xlabel(r"$\eta$")
+    figure.supxlabel(r"initial learning rate $\eta$", fontsize=9)
     return figure
 
 

@@ -20,13 +20,16 @@ def words(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def reached(metrics: Mapping[str, Any], endings: Mapping[str, Any], level: float) -> np.ndarray:
-    """First epoch after which the risk is at most `level` times the zero network's: (replicates, widths), or inf."""
+    """Epochs until the risk stays at most `level` times the zero network's, inf if it never does: (replicates, widths).
+
+    A fall below the level that does not last, as just after the learning rate is halved, does not count.
+    """
     null = by_width(endings, "null_risk")
-    first = np.full(null.shape, np.inf)
+    last = np.zeros(null.shape)
     axes = [np.unique(metrics[name], return_inverse=True)[1] for name in ("replicate", "factor")]
-    below = metrics["risk"] <= level * null[axes[0], axes[1]]
-    np.minimum.at(first, (axes[0][below], axes[1][below]), metrics["epoch"][below])
-    return first
+    above = ~(metrics["risk"] <= level * null[axes[0], axes[1]])
+    np.maximum.at(last, (axes[0][above], axes[1][above]), metrics["epoch"][above])
+    return np.where(by_width(endings, "relative_risk") <= level, last + 1, np.inf)
 
 
 def width_rows(metrics: Mapping[str, Any], endings: Mapping[str, Any], level: float) -> list[dict[str, Any]]:

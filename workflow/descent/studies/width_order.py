@@ -255,14 +255,15 @@ def figure_mse_by_iteration(settings: dict[str, Any], inputs: Mapping[str, Any],
     """Mean squared error against iteration by width: chosen for the order, the assignment's own, chosen for the end."""
     from descent.dynamics.order_figures import draw_mse
     from descent.dynamics.order_summary import words
+    from descent.report.formatting import num_math
 
     titles = ("chosen for the order", "the assignment's own", "chosen to end near zero")
     runs = []
     for purpose, title in zip(PURPOSES, titles, strict=True):
         metrics, endings = _chosen(inputs, purpose)
         one = words(_rows(endings)[0])
-        rate = f"{one['rate']:.2g}" + (r"$\,r_0/r$" if one["power"] else "")
-        runs.append((f"{title}\n{one['optimizer']}, {one['initialization']},\n$\\eta$ = {rate}", metrics, endings))
+        rate = num_math(one["rate"], 2) + (r"\,r_0/r" if one["power"] else "")
+        runs.append((f"{title}\n{one['optimizer']}, {one['initialization']},\n$\\eta = {rate}$", metrics, endings))
     save_figure(draw_mse(runs, settings["near_zero"]), outputs, settings["preview"])
 
 
