@@ -28,12 +28,11 @@ def draw_mse(runs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]], l
         bottom.axhline(2 * level * endings["null_risk"].mean(), color=THEORY, linestyle=":", linewidth=1)
         top.set_title(title, fontsize=8.5)
         bottom.set(yscale="log", xlabel="iteration / 1000")
-        bottom.margins(x=0)
+        bottom.minorticks_off()
         labels += [(panel, ends) for panel in (top, bottom)]
     axes[0, 0].set_ylabel("mean squared error")
     axes[1, 0].set_ylabel("mean squared error")
     axes[0, 0].set_ylim(0, CUT * max(2 * endings["null_risk"].mean() for _, _, endings in runs))
-    figure.canvas.draw()  # the limits are final only now, and labels go by positions on the axes
     for panel, ends in labels:
         _label(panel, ends)
     return figure
@@ -59,8 +58,8 @@ def _curve(color, factor, metrics, endings, panels):
 
 def _label(panel, ends):
     found = sorted((end for end in ends if end), key=lambda end: end[0])
-    wanted = [panel.transAxes.inverted().transform(panel.transData.transform((panel.get_xlim()[1], y)))[1]
-              for y, _, _ in found]
+    right, _ = panel.get_xlim()[1], panel.get_ylim()  # limits are settled when they are asked for
+    wanted = [panel.transAxes.inverted().transform(panel.transData.transform((right, y)))[1] for y, _, _ in found]
     places = list(wanted)
     for i in range(1, len(places)):
         places[i] = max(places[i], places[i - 1] + LABEL_GAP)
@@ -113,7 +112,8 @@ def _map(panel, rows, one, starts, name, colors, limits):
                 values[place] = np.nan
     panel.grid(False)
     panel.set(xticks=[], yticks=[], facecolor="#eeeeee")
-    return panel.pcolormesh(values, cmap=colors, vmin=limits[0], vmax=limits[1], edgecolors="#ffffff", linewidth=0.8)
+    return panel.pcolormesh(values, cmap=colors, vmin=limits[0], vmax=limits[1], edgecolors="#ffffff", linewidth=0.8,
+                            rasterized=True)
 
 
 def _mark(panel, marks, one, starts, power):
