@@ -75,8 +75,8 @@ def test_values_repeat_the_tables(results, blocks):
 
 def test_figures_and_divergence(blocks, tmp_path):
     block, data = blocks
-    optimizers = [{"name": "sgd", "batch_size": 10, "rates": [0.001, 0.01, 1000.0]},
-                  {"name": "adam", "batch_size": 10, "rates": [0.01]}]
+    optimizers = [{"name": "sgd", "batch_size": 2, "rates": [0.001, 0.003, 1000.0]},
+                  {"name": "adam", "batch_size": 2, "rates": [0.01]}]
     block = with_settings(block, optimizers=optimizers, factors=[1, 2, 4],
                           screening={"replicates": 2, "epochs": 4}, full={"replicates": 2, "epochs": 8})
     results = run_study("width_order", block, data, 1, tmp_path)
@@ -110,7 +110,7 @@ def test_the_smoke_size_has_few_stages(blocks):
     ({"screening": {"replicates": 2, "epochs": 5}}, "multiple of intervals"),
     ({"epoch_samples": 1001}, "multiple of every batch_size"),
     ({"factors": [2, 1, 4]}, "must be rising"),
-    ({"document": {"initialization": "small", "batch_size": 10, "factor": 2, "rates": [0.001, 0.5]}}, "among those"),
+    ({"document": {"initialization": "small", "batch_size": 2, "factor": 2, "rates": [0.001, 0.5]}}, "among those"),
 ])
 def test_settings_that_do_not_fit_together_are_refused(blocks, changes, message):
     with pytest.raises(ValidationError, match=message):

@@ -41,6 +41,8 @@ def save_figure(figure, outputs: Mapping[str, Path], preview: bool) -> None:
     if preview:
         figure.text(0.5, 0.5, "PREVIEW", fontsize=56, color="#D55E00", alpha=0.22, rotation=24, ha="center",
                     va="center", zorder=1000)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, not again for each format
     metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
                 "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
     for kind, path in outputs.items():

@@ -59,15 +59,32 @@ class Module:
     effects: list[ast.stmt] = field(default_factory=list)
 
 
+class Statement:
+    """What a closure takes from one statement: its digest, the modules and names it imports, the names it uses."""
+
+    def __init__(self, node: ast.stmt, module: Module):
+        self.text = ast.dump(node)
+        self.loaded = list(dict.fromkeys(_imported_modules(node, module)))
+        self.imports = _imports(node, module)
+        self.chains = list(dict.fromkeys(_chains(node)))
+
+
 class Fingerprints:
-    """Closures of entries under one root folder; modules are parsed once per instance."""
+    """Closures of entries under one root folder; modules are parsed, and statements looked at, once per instance."""
 
     def __init__(self, root: Path = ROOT):
         self.root = root
         self._modules: dict[str, Module | None] = {}
+        self._statements: dict[int, Statement] = {}
+        self._closures: dict[tuple[str, ...], Closure] = {}
 
     def closure(self, *entries: str) -> Closure:
         """The joint closure of entries `module:function`; raises FingerprintError when one does not exist."""
+        if entries not in self._closures:
+            self._closures[entries] = self._closure(entries)
+        return self._closures[entries]
+
+    def _closure(self, entries: tuple[str, ...]) -> Closure:
         walk = _Walk(self)
         for entry in entries:
             module, _, name = entry.partition(":")
@@ -83,6 +100,12 @@ class Fingerprints:
             path = self._path(name)
             self._modules[name] = None if path is None else _parse(name, path)
         return self._modules[name]
+
+    def _statement(self, node: ast.stmt, module: Module) -> Statement:
+        # By identity: the modules keep their statements alive.
+        if id(node) not in self._statements:
+            self._statements[id(node)] = Statement(node, module)
+        return self._statements[id(node)]
 
     def _path(self, name: str) -> Path | None:
         if name.split(".")[0] != PACKAGE:
@@ -193,7 +216,7 @@ class _Walk:
     """Reaches definitions from an entry, recording a digest of each and the third-party packages on the way."""
 
     def __init__(self, fingerprints: Fingerprints):
-        self._module = fingerprints._module
+        self._module, self._statement = fingerprints._module, fingerprints._statement
         self.parts: dict[str, str] = {}
         self.packages: set[str] = set()
         self._loaded: set[str] = set()
@@ -217,8 +240,8 @@ class _Walk:
         label = f"{module.name}:{name}"
         if name not in module.bindings or label in self.parts:
             return
-        statements = module.bindings[name]
-        self.parts[label] = digest_text("\n".join(ast.dump(statement) for statement in statements))
+        statements = [self._statement(node, module) for node in module.bindings[name]]
+        self.parts[label] = digest_text("\n".join(statement.text for statement in statements))
         for statement in statements:
             self._references(statement, module)
 
@@ -229,8 +252,9 @@ class _Walk:
         self._loaded.add(name)
         if "." in name:
             self._load(name.rpartition(".")[0])
-        for position, statement in enumerate(module.effects):
-            self.parts[f"{name}:<effect {position}>"] = digest_text(ast.dump(statement))
+        for position, node in enumerate(module.effects):
+            statement = self._statement(node, module)
+            self.parts[f"{name}:<effect {position}>"] = digest_text(statement.text)
             self._references(statement, module)
         for imported in module.loaded:
             self._load(imported)
@@ -238,13 +262,12 @@ class _Walk:
             for bound in module.bindings:
                 self.reach(name, bound)
 
-    def _references(self, node: ast.AST, module: Module) -> None:
-        for imported in _imported_modules(node, module):
+    def _references(self, statement: Statement, module: Module) -> None:
+        for imported in statement.loaded:
             self._load(imported)
             self._external(imported)
-        local = _imports(node, module)
-        for chain in _chains(node):
-            for reference in local.get(chain[0], ()):
+        for chain in statement.chains:
+            for reference in statement.imports.get(chain[0], ()):
                 self._follow(reference, chain[1:])
             if chain[0] in module.imports or chain[0] in module.bindings:
                 self.reach(module.name, chain[0], chain[1:])

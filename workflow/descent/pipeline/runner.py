@@ -83,13 +83,12 @@ class Run:
         folder = Path(next(iter(self.stage.outputs.values()))).parent
         folder.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(folder)
-        scratch = folder / f".partial-{socket.gethostname()}-{os.getpid()}"
-        scratch.mkdir()
-        return scratch
+        return folder / f".partial-{socket.gethostname()}-{os.getpid()}"
 
     def execute(self) -> bool:
         """Make the outputs; True when they came from the store. Leaves no partial file behind."""
-        try:
+        try:  # from the first file on: a signal may come between any two lines
+            self.scratch.mkdir()
             files = {name: self.scratch / name for name in self.stage.outputs}
             record = self._fetch(self.key, files)
             from_store = record is not None
