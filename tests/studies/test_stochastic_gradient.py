@@ -13,8 +13,8 @@ from descent.studies.stochastic_gradient import Settings
 from tests.in_process import run_study, smoke_settings
 
 HOLDS = ("tau.2.1.minimum", "tau.2.1.average", "tau.2.1.sharp", "tau.2.1.floor", "tau.2.1.needed", "tau.2.1.any_noise",
-         "tau.2.1.recursion", "tau.2.2.minimum", "tau.2.2.average", "tau.2.2.sharp", "tau.2.2.identity", "tau.2.2.recursion",
-         "tau.2.2.rate", "tau.2.2.measured_rate", "tau.2.2.limit", "tau.2.2.known_target")
+         "tau.2.1.recursion", "tau.2.2.minimum", "tau.2.2.average", "tau.2.2.sharp", "tau.2.2.identity",
+         "tau.2.2.recursion", "tau.2.2.rate", "tau.2.2.measured_rate", "tau.2.2.limit", "tau.2.2.known_target")
 EXPECTED = {**dict.fromkeys(HOLDS, "holds"), "tau.2.2.printed_noise": "refuted"}
 
 

@@ -168,8 +168,8 @@ def _constant_claims(runs: list, sigma: float) -> list:
               checks.along_every_path, {"runs": chosen(runs, "constant", every)},
               {"runs": chosen(runs, "decaying", every)},
               r"the corresponding sums with the step $\eta_t = 1/(\beta\sqrt t)$", form="our own", **shown),
-        check("tau.2.1.recursion", "theorem", r"On the quadratics every measured $E\|\nabla f(w_t)\|^2$ agrees with the "
-              "exact recursion", checks.exact_expectation,
+        check("tau.2.1.recursion", "theorem", r"On the quadratics every measured $E\|\nabla f(w_t)\|^2$ agrees with "
+              "the exact recursion", checks.exact_expectation,
               {"runs": chosen(runs, "constant", names=QUADRATICS), "sigma": sigma}, {"noise_power": 1},
               r"the noise enters with $\eta\lambda_i$ in place of its square", form="our own", **shown),
     ]
@@ -198,8 +198,8 @@ def _decaying_claims(runs: list, sigma: float) -> list:
         check("tau.2.2.identity", "theorem", r"On $\beta w^2/2$ the sharp theorem is an identity, exactly, for every "
               r"$T$, here with $c_t = 1/\lceil\sqrt t\,\rceil$", checks.identity, exact, {"second_order": 0},
               r"the weights $2c_t$ in place of $c_t(2 - c_t)$", form="our own"),
-        check("tau.2.2.recursion", "theorem", r"On the quadratics every measured $E\|\nabla f(w_t)\|^2$ agrees with the "
-              "exact recursion", checks.exact_expectation,
+        check("tau.2.2.recursion", "theorem", r"On the quadratics every measured $E\|\nabla f(w_t)\|^2$ agrees with "
+              "the exact recursion", checks.exact_expectation,
               {"runs": chosen(runs, "decaying", names=QUADRATICS), "sigma": sigma}, {"noise_power": 1},
               r"the noise enters with $\eta_t\lambda_i$ in place of its square", form="our own", **shown),
         check("tau.2.2.printed_noise", "theorem", "\"Time-independent noise\", read as noise that does not change with "
