@@ -46,7 +46,7 @@ def draw_descent(table: Mapping[str, Any], iterations: int):
 
 def _draw_steps(axes, rows: Mapping[str, Any], iterations: int) -> None:
     most = rows["iteration"].max()
-    for at, line, place in ((iterations, "--", (0.03, 0.64)), (most, "-", (0.27, 0.36))):
+    for at, line, place in ((iterations, "--", (0.03, 0.75)), (most, "-", (0.2, 0.13))):
         chosen = rows["iteration"] == at
         axes.plot(rows["step"][chosen], _visible(rows["gap"] / rows["start"])[chosen], line, color=COLORS[7])
         axes.annotate(f"after {at:,}", place, xycoords="axes fraction", color=COLORS[7])

@@ -19,7 +19,9 @@ def summary(tables: Mapping[str, Mapping[str, Any]], norms: Sequence[Mapping[str
     table = tables["descents"]
     last = ends(table)
     found = {
-        **_limits(last, "document"), **{f"tails_{key}": value for key, value in _limits(last, "tails").items()},
+        "late": LATE + 1,
+        **_limits(last, "document"),
+        **{f"tails_{key}": value for key, value in _limits(last, "tails").items()},
         "steps": [_step_row(table, case, name) for case in ("document", "tails") for name in STEPS],
         "products": [dict(zip(tables["products"], map(_plain, row))) for row in zip(*tables["products"].values())],
         "norms": [dict(row) for row in norms],
@@ -57,9 +59,15 @@ def _at_document_step(table: Mapping[str, Any], settings: Mapping[str, Any]) -> 
     at = rows & (table["iteration"] == settings["iterations"])
     end = rows & (table["iteration"] == settings["most_iterations"])
     gap, start = float(table["gap"][at][0]), float(table["start"][at][0])
-    return {"document_gap": gap, "document_relative_gap": gap / start,
+    others = {f"{name}_relative_gap": _gap_at(table, name, settings["iterations"]) for name in ("half", "best")}
+    return {**others, "document_gap": gap, "document_relative_gap": gap / start,
             "document_distance": float((table["distance"] / table["optimum"])[at][0]),
             "document_end": float(table["gap"][end][0]) / start}
+
+
+def _gap_at(table: Mapping[str, Any], name: str, iteration: int) -> float:
+    rows = (np.array(table["case"]) == "document") & (np.array(table["name"]) == name) & (table["replicate"] == 0)
+    return float((table["gap"] / table["start"])[rows & (table["iteration"] == iteration)][0])
 
 
 def _large(table: Mapping[str, Any], problem: HuberProblem) -> dict[str, Any]:

@@ -234,15 +234,16 @@ def _rate_claims(settings: Mapping[str, Any], table: Mapping[str, Any]) -> list:
     squared = r"$\lambda + \sigma_{\min}(A)^2$, the rate of least squares, in place of $\lambda$"
     return [
         check("snu.5.contraction", "theorem", r"For $\alpha < 2/L$, $L = \|A\|^2 + \lambda$, every step has "
-              r"$\|x_{k+1} - x^*\| \le \max(|1 - \alpha\lambda|, |1 - \alpha L|)\, \|x_k - x^*\|$", checks.contracts,
+              r"$\|x_{k+1} - x^*\| \le q\, \|x_k - x^*\|$, $q = \max(|1 - \alpha\lambda|, |1 - \alpha L|)$",
+              checks.contracts,
               {"table": table, "curvature": "ridge"}, {"curvature": "least_squares"}, squared, **shown),
-        check("snu.5.attained", "theorem", r"From $x^* + v$ with $Av = 0$ the distance shrinks by exactly "
-              r"$1 - \alpha\lambda$ in every step", checks.kernel_direction_decays,
+        check("snu.5.attained", "theorem", r"From $x^* + v$ with $Av = 0$ the distance shrinks exactly by "
+              r"the factor $1 - \alpha\lambda$ in every step", checks.kernel_direction_decays,
               {"problems": starts, "step": settings["step"], "iterations": settings["iterations"],
                "curvatures": ridges}, {"curvatures": squares}, squared, form="our own"),
         check("snu.5.rate", "asymptotic", r"On the document's problem, from $x = 0$ and with $\alpha = 1/L$, the "
-              r"distance shrinks by $1 - \alpha c$ in the end, $c$ the least curvature at $x^*$ in the range of "
-              r"$A^\top$ (logarithm within 2%)",
+              r"distance shrinks by the factor $1 - \alpha c$ in the end, $c$ the least curvature at $x^*$ in the "
+              r"range of $A^\top$ (logarithm within 2%)",
               checks.late_rate, {"table": table, "curvature": "least"}, {"curvature": "ridge"},
               r"$\lambda$ in place of $c$", **shown),
         check("snu.5.reached", "empirical", rf"With $\alpha$ = {settings['step']:g} the gap is at most $10^{{-12}}$ of "
@@ -295,8 +296,9 @@ def _norm_claims(settings: Mapping[str, Any], large: Mapping[str, Any]) -> list:
               "$r$ frequencies in place of $n$", form="our own", figure="limits"),
         check("snu.5.norm_rate", "asymptotic", r"$\max|\hat k| - \|A\|$ falls like $n^{-2}$ (document's kernel)",
               checks.gap_of_norm, slope, {"exponent": -1.0}, "$n^{-1}$", form="our own", figure="limits"),
-        check("snu.5.large", "theorem", rf"At $n$ = {size} every step has $\|\nabla_{{k+1}}\| \le \max(|1 - \alpha"
-              r"\lambda|, |1 - \alpha L|)\, \|\nabla_k\|$, $L$ from $\max|\hat k|$", checks.gradients_contract,
+        check("snu.5.large", "theorem", rf"At $n$ = {size} every step has $\|\nabla f(x_{{k+1}})\| \le q\, \|\nabla "
+              r"f(x_k)\|$, $q = \max(|1 - \alpha\lambda|, |1 - \alpha L|)$, $L$ from $\max|\hat k|$",
+              checks.gradients_contract,
               {"table": large, "ridge": problem.ridge, "smoothness": smoothness}, {"ridge": smoothness},
               r"$|1 - \alpha L|$ alone", form="our own"),
         check("snu.5.large_optimum", "empirical", rf"At $n$ = {size} descent ends within $10^{{-8}}\|x^*\|$ of the "

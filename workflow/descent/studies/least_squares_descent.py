@@ -224,8 +224,8 @@ def _derivative_claims(problems: list, rational: list) -> list:
               checks.complex_step, {**steps, "each": True}, doubled, half),
         check("snu.1b", "theorem", r"$\nabla f(\theta) = X^\top (X\theta - Y)$ (complex steps)", checks.complex_step,
               {**steps, "each": False}, doubled, half),
-        check("snu.1.exact", "theorem", "Both formulas hold without rounding: central differences of quadratic losses, "
-              "in rationals", checks.central_differences, {"problems": rational, "scale": 1}, doubled, half),
+        check("snu.1.rational", "theorem", "Both formulas hold without rounding: central differences of quadratic "
+              "losses, in rationals", checks.central_differences, {"problems": rational, "scale": 1}, doubled, half),
     ]
 
 
