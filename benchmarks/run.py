@@ -22,7 +22,7 @@ from pathlib import Path
 from descent.pipeline.versions import cpu
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = ("planted_sgd", "convergence_bound", "linear_networks", "curvature", "wide", "pipeline")
+BENCHMARKS = ("planted_sgd", "convergence_bound", "linear_networks", "curvature", "convolution", "wide", "pipeline")
 PACKAGES = ("numpy", "numba", "scipy", "torch", "jax", "jaxlib", "snakemake")
 
 
