@@ -23,7 +23,7 @@ ClusterName=descent
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={ports[0]}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=10
 CredType=cred/munge
 SlurmUser=root
 SlurmdUser=root
@@ -79,7 +79,7 @@ class VirtualCluster:
     A node that is silent for `lost_after` seconds is down, and its jobs are lost.
     """
 
-    def __init__(self, folder: Path, nodes: int = 4, cpus: int = 2, lost_after: int = 10):
+    def __init__(self, folder: Path, nodes: int = 4, cpus: int = 1, lost_after: int = 10):
         self.folder, self.cpus, self.lost_after = folder, cpus, lost_after
         self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
         self._running: dict[str, subprocess.Popen] = {}
@@ -137,7 +137,9 @@ class VirtualCluster:
 
     def kill_node(self, node: str) -> None:
         """Kill the daemon of `node` and all that it runs, as a power cut does."""
-        _kill_marked({f"{_NODE}={self.folder}/{node}", f"SLURMD_NODENAME={node}"}, f"{_CLUSTER}={self.folder}")
+        # The daemons first: they would report what else dies as failed, and a power cut reports nothing.
+        _kill_marked(f"{_NODE}={self.folder}/{node}")
+        _kill_marked(f"{_CLUSTER}={self.folder}", f"SLURMD_NODENAME={node}")
         self._running.pop(node).wait()
 
     def _start(self, name: str, program: str, *arguments: str) -> None:
@@ -171,7 +173,7 @@ class VirtualCluster:
 
     def stop(self) -> None:
         """End all daemons and what they run, by process id."""
-        _kill_marked({f"{_CLUSTER}={self.folder}"})
+        _kill_marked(f"{_CLUSTER}={self.folder}")
         for process in self._running.values():
             process.wait()
         self._running.clear()
@@ -181,13 +183,13 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _kill_marked(any_of: set[str], *all_of: str) -> None:
+def _kill_marked(*marks: str) -> None:
     # What a job runs is no child of its node's daemon, but has its environment. Twice: it may just have forked.
     for _ in range(2):
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 variables = set((folder / "environ").read_bytes().decode(errors="replace").split("\0"))
-                if int(folder.name) != os.getpid() and variables & any_of and variables.issuperset(all_of):
+                if int(folder.name) != os.getpid() and variables.issuperset(marks):
                     os.kill(int(folder.name), signal.SIGKILL)
 
 
