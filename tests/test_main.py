@@ -40,8 +40,8 @@ def test_a_stage_needs_no_store_no_log_and_no_recipe(library):
 
 
 def test_paths_may_have_equals_signs_and_spaces():
-    stage = parsed("--input", "metrics=results/runs/eta=0.1,init=a b/metrics.parquet")
-    assert stage.inputs == {"metrics": "results/runs/eta=0.1,init=a b/metrics.parquet"}
+    stage = parsed("--input", "metrics=results/runs/eta=0.1+init=a b/metrics.parquet")
+    assert stage.inputs == {"metrics": "results/runs/eta=0.1+init=a b/metrics.parquet"}
 
 
 def test_lists_of_inputs_stay_lists():

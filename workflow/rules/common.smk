@@ -54,6 +54,7 @@ def session():
 
 
 RUN = "python -m descent {params.command}"
+_SNAKEMAKE_MB = 500  # of the processes of Snakemake's that a cluster starts beside the stage
 
 
 wildcard_constraints:
@@ -91,12 +92,26 @@ def priority_of(pattern):
     return lambda wildcards: round(PLAN.remaining_seconds.get(pattern.format(**wildcards), 0))
 
 
+# A retry (the profile of a cluster asks for them) gets twice the memory and time of the attempt before.
 def memory_of(pattern):
-    return lambda wildcards: _stage(pattern, wildcards).memory_mb
+    return lambda wildcards, attempt: (_SNAKEMAKE_MB + _stage(pattern, wildcards).memory_mb) * 2 ** (attempt - 1)
 
 
 def minutes_of(pattern):
-    return lambda wildcards: 2 + round(_stage(pattern, wildcards).seconds / 20)
+    return lambda wildcards, attempt: (2 + round(_stage(pattern, wildcards).seconds / 20)) * 2 ** (attempt - 1)
+
+
+def gpus_of(pattern):
+    return lambda wildcards: int(_stage(pattern, wildcards).settings.get("device") == "cuda")
+
+
+def batch_of(pattern):
+    def batch(wildcards):
+        name = PLAN.batch(pattern.format(**wildcards))
+        workflow.parent_groupids[name] = "short"  # the profile says how many of these make one job
+        return name
+
+    return batch
 
 
 onsuccess:

@@ -21,6 +21,7 @@ from descent.pipeline.study import StudyPlan
 
 REPORT = ("results/report/report.html", "results/report/report.tex", "results/report/report.pdf")
 VERDICT = "results/report/verdict.txt"
+_SHORT = 20  # estimated seconds; starting a job on a cluster takes about five
 
 
 class Plan:
@@ -204,6 +205,22 @@ class Plan:
                 if producer is not None:
                     readers[id(producer)] = max(readers.get(id(producer), 0.0), total)
         return chain
+
+    @cached_property
+    def _depths(self) -> dict[int, int]:
+        depths: dict[int, int] = {}
+        for stage in self.upstream(self._by_path):
+            above = [depths[id(self.producer(path))] for path in stage.input_paths if self.producer(path)]
+            depths[id(stage)] = 1 + max(above, default=0)
+        return depths
+
+    def batch(self, path: str) -> str | None:
+        """Name of the batch in which a cluster runs the short stage that makes `path`; None for a long stage.
+
+        A batch has the short stages of a study at one depth of the graph, so that none waits for another.
+        """
+        stage = self.stage(path)
+        return f"{path.split('/')[1]}_{self._depths[id(stage)]}" if stage.seconds <= _SHORT else None
 
     def command(self, stage: Stage, log: str = "") -> str:
         """Arguments of `python -m descent` that run this stage, quoted for a shell."""

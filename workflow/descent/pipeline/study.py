@@ -14,14 +14,14 @@ Inputs = Mapping[str, "str | Iterable[str]"]
 
 
 def slug(settings: Mapping[str, Any]) -> str:
-    """Readable directory name of one setting: `eta=0.01,init=gaussian`.
+    """Readable directory name of one setting: `eta=0.01+init=gaussian`.
 
     Floats in shortest form, keys in the given order; a hash suffix when longer than 80 characters.
     Raises ValueError when there are no settings, or a key or value would not make a safe file name.
     """
     if not settings:
         raise ValueError("a run needs at least one setting to be named after")
-    text = ",".join(f"{_safe(key, key)}={_slug_value(key, value)}" for key, value in settings.items())
+    text = "+".join(f"{_safe(key, key)}={_slug_value(key, value)}" for key, value in settings.items())
     if len(text) <= 80:
         return text
     return text[:67] + "~" + hashlib.blake2b(canonical_json(dict(settings)).encode()).hexdigest()[:12]
