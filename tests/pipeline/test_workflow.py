@@ -111,8 +111,8 @@ def test_a_missing_source_is_named_before_any_work(checkout):
         ("report: {engine: word}", "config: report.engine = \"word\": should be 'auto', 'latex' or 'typst'"),
         ("store: {limit_gib: .nan}", "config: store.limit_gib = NaN: should be a finite number"),
         (
-            "studies: {planted_relu: {replicates: 5}}",
-            "config: studies.planted_relu: data.planted_relu.teachers = 4: must be at least 5 for these settings",
+            "studies: {planted_relu: {replicates: 8}}",
+            "config: studies.planted_relu: data.planted_relu.teachers = 7: must be at least 8 for these settings",
         ),
         ("preview: 3", "config: preview = 3: should be a valid boolean"),
     ],
