@@ -317,7 +317,9 @@ def _global_names(node: ast.stmt, module: Module) -> set[str] | None:
     """Names in a function that Python looks up in its module; None for other statements, where all may be."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return None
-    outside = [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
+    outside = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+    if _annotations_matter(node, module):
+        outside += [node.args, *filter(None, [node.returns])]
     names = {chain[0] for part in outside for chain in _chains(part)}
     pending = [module.scopes[node.name, node.lineno]]
     while pending:
@@ -326,6 +328,12 @@ def _global_names(node: ast.stmt, module: Module) -> set[str] | None:
         names.update(s.get_name() for s in scope.get_symbols() if s.is_global() or scope.get_type() == "class")
         pending.extend(scope.get_children())
     return names
+
+
+def _annotations_matter(node: ast.stmt, module: Module) -> bool:
+    # Under the future statement they stay texts, unless a decorator asks for what they mean.
+    texts = Reference("__future__", "annotations") in module.imports.get("annotations", ())
+    return not texts or any(getattr(child, "decorator_list", ()) for child in ast.walk(node))
 
 
 def _chains(node: ast.AST) -> list[tuple[str, ...]]:
