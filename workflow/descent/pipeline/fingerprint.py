@@ -314,13 +314,10 @@ class _Walk:
 
 
 def _global_names(node: ast.stmt, module: Module) -> set[str] | None:
-    """Names in a function that Python looks up in its module; None for other statements, where all may be."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    """Names in a definition that Python looks up in its module; None for other statements, where all may be."""
+    if not isinstance(node, _DEFINITIONS) or (node.name, node.lineno) not in module.scopes:
         return None
-    outside = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
-    if _annotations_matter(node, module):
-        outside += [node.args, *filter(None, [node.returns])]
-    names = {chain[0] for part in outside for chain in _chains(part)}
+    names = {chain[0] for part in _evaluated_outside(node, module) for chain in _chains(part)}
     pending = [module.scopes[node.name, node.lineno]]
     while pending:
         scope = pending.pop()
@@ -330,10 +327,23 @@ def _global_names(node: ast.stmt, module: Module) -> set[str] | None:
     return names
 
 
+def _evaluated_outside(node: ast.stmt, module: Module) -> list[ast.expr | ast.keyword]:
+    parts: list[ast.expr | ast.keyword] = list(node.decorator_list)
+    if isinstance(node, ast.ClassDef):
+        parts += [*node.bases, *node.keywords]
+    else:
+        parts += [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+    if _annotations_matter(node, module):
+        held = [getattr(child, name, None) for child in ast.walk(node) for name in ("annotation", "returns")]
+        parts += filter(None, held)
+    return parts
+
+
 def _annotations_matter(node: ast.stmt, module: Module) -> bool:
-    # Under the future statement they stay texts, unless a decorator asks for what they mean.
+    # Under the future statement they stay texts, unless a class or a decorator asks for what they mean.
     texts = Reference("__future__", "annotations") in module.imports.get("annotations", ())
-    return not texts or any(getattr(child, "decorator_list", ()) for child in ast.walk(node))
+    asking = (isinstance(child, ast.ClassDef) or getattr(child, "decorator_list", ()) for child in ast.walk(node))
+    return not texts or any(asking)
 
 
 def _chains(node: ast.AST) -> list[tuple[str, ...]]:
