@@ -10,12 +10,13 @@ unexport PYTHONPATH PYTHONHOME
 # $(call within,FOLDER) runs what follows with the programs of that environment first.
 within = PATH="$$PWD/$(1)/bin:$$PATH"
 
-.PHONY: help report preview verify test lint benchmark lock clean environment
+.PHONY: help report preview verify store test lint benchmark lock clean environment
 
 help:
 	@echo "make report      the whole laboratory at full size: results/report/report.html, .tex and .pdf"
 	@echo "make preview     the same at small sizes, in at most 3 minutes"
 	@echo "make verify      prove that nothing shown is stale"
+	@echo "make store       what the store of finished stages holds, and what it saved"
 	@echo "make test        the test suite"
 	@echo "make lint        style checks"
 	@echo "make benchmark   measured against PyTorch and JAX: benchmarks/RESULTS.md"
@@ -34,6 +35,9 @@ preview: environment
 
 verify: environment
 	@$(call within,.venv) snakemake verify --cores $(CORES)
+
+store: environment
+	@$(call within,.venv) python -m descent store
 
 test:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt
