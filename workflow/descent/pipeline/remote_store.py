@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 
 from descent.pipeline.sidecar import file_digest
 from descent.pipeline.store import Entry, matches, parsed, remove
+
+
+_PATIENCE = 60.0  # seconds; clients of their own try again for minutes
 
 
 class RemoteStore:
@@ -31,20 +35,27 @@ class RemoteStore:
 
     def access(self) -> bool:
         """Whether entries can be added, tried with an empty file; raises OSError when nothing can be listed either."""
+        answers: list[bool | OSError] = []
+        asking = threading.Thread(target=lambda: answers.append(self._access()), daemon=True)
+        asking.start()
+        asking.join(_PATIENCE)
+        answer = answers[0] if answers else OSError(f"no answer within {_PATIENCE:.0f} s")
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    def _access(self) -> bool | OSError:
         probe = f"{self.root}/probe-{uuid.uuid4().hex}"
         try:
             self._write(probe, b"")
         except OSError as refused:
-            return self._readable(refused)
+            with contextlib.suppress(Exception):
+                self.files.ls(self.root)
+                return False
+            return refused
         with contextlib.suppress(Exception):  # who may write may not always remove
             self.files.rm_file(probe)
         return True
-
-    def _readable(self, refused: OSError) -> bool:
-        with contextlib.suppress(Exception):
-            self.files.ls(self.root)
-            return False
-        raise refused
 
     def _write(self, path: str, source: Path | bytes) -> None:
         def write() -> None:
