@@ -22,7 +22,7 @@ help:
 	@echo "make benchmark   measured against PyTorch and JAX: benchmarks/RESULTS.md"
 	@echo "make lock        compile envs/*.txt anew from pyproject.toml"
 	@echo "make clean       remove results and environments; the store .descent stays"
-	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON) LOCK=$(LOCK) (envs/cuda.txt: with PyTorch, for GPUs)"
+	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON) LOCK=$(LOCK) (envs/cuda.txt: for GPUs; envs/s3.txt: for stores on S3)"
 
 environment:
 	@envs/create "$(PYTHON)" .venv $(LOCK)

@@ -13,7 +13,6 @@ from typing import Any
 from descent.pipeline.sidecar import file_digest
 from descent.pipeline.store import Entry, matches, parsed, remove
 
-
 _PATIENCE = 60.0  # seconds; clients of their own try again for minutes
 
 

@@ -61,16 +61,16 @@ def _given(plan: Plan) -> list[str]:
     lines = [f"current results: {_hits(history.tally(records))}"]
     if runs:
         lines.append(f"last run: {_hits(runs[-1])}")
-        lines.append(f"{len(runs)} runs in this folder: {_hits(history.total(runs))}")
+        lines.append(f"all runs here ({len(runs)}): {_hits(history.total(runs))}")
     return lines
 
 
 def _hits(counts: Mapping[str, float]) -> str:
-    text = f"{counts['served']} stages from the store, {counts['computed']} computed"
+    text = f"{counts['served']} of {counts['served'] + counts['computed']} stages"
     replicates = counts["replicates_served"] + counts["replicates_computed"]
     if replicates:
-        text += f" (of their {replicates} replicates {counts['replicates_served']} from the store)"
-    return text + f"; {_span(counts['saved_seconds'])} of CPU time saved"
+        text += f" and {counts['replicates_served']} of {replicates} replicates of the others"
+    return f"{text} from the store; {_span(counts['saved_seconds'])} of CPU time saved"
 
 
 def _beyond(removed: list[Entry], remote: bool) -> list[str]:
