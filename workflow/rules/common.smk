@@ -47,10 +47,25 @@ def session():
     if refusal:
         print(refusal, file=sys.stderr)
         sys.exit(1)
+    if not workflow.dryrun:
+        _ask_store(found)
     workflow.dag.forcefiles.update(found.stale)
     for line in found.announcement(workflow.resource_settings.cores or 1, workflow.dryrun):
         print(line, file=sys.stderr)
     return found
+
+
+def _ask_store(found):
+    try:
+        if found.may_add_to_store():
+            return
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    # Said once here instead of by every stage, also by those on other machines.
+    os.environ["DESCENT_READ_ONLY_STORE"] = "1"
+    print(f"descent: warning: the store {PLAN.laboratory.store.path} can only be read: what it has is taken, "
+          "what is computed is not added", file=sys.stderr)
 
 
 RUN = "python -m descent {params.command}"
