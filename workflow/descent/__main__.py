@@ -12,6 +12,7 @@ if __name__ == "__main__":
             signal.signal(_stop, lambda number, _: sys.exit(128 + number))
 
 import argparse  # noqa: E402
+import errno  # noqa: E402
 import json  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -114,11 +115,16 @@ def stage_of(arguments: argparse.Namespace) -> Stage:
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
-    from descent.pipeline.runner import Run
+    from descent.pipeline.runner import Run, no_space
     from descent.pipeline.store import open_store
 
-    store = open_store(arguments.store)
-    Run(stage_of(arguments), store, arguments.recipe, arguments.log, arguments.exact).execute()
+    stage, store = stage_of(arguments), open_store(arguments.store)
+    try:
+        Run(stage, store, arguments.recipe, arguments.log, arguments.exact).execute()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(no_space(stage)) from None
 
 
 def _verify(arguments: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -87,12 +88,22 @@ class Session:
         self._evict()
         if stale_outputs(self.plan, REPORT):
             return
+        self._write_facts()
+        for path in REPORT:
+            print(f"report: {path}")
+
+    def _write_facts(self) -> None:
+        from jinja2 import TemplateError
+
         from descent.report.facts import write_facts
 
         outputs = [Path(path) for stage in self.plan.upstream(REPORT) for path in stage.outputs.values()]
-        write_facts(outputs, Path(REPORT[0]).with_name("run.html"))
-        for path in REPORT:
-            print(f"report: {path}")
+        page = Path(REPORT[0]).with_name("run.html")
+        try:
+            write_facts(outputs, page)
+        except (OSError, ValueError, TemplateError) as error:
+            # The report itself is whole.
+            print(f"descent: warning: {page}: cannot be written ({error})", file=sys.stderr)
 
     def _evict(self) -> None:
         store = open_store(self.plan.laboratory.store.path)

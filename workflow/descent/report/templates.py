@@ -29,6 +29,8 @@ def render(path: Path, context: Mapping[str, Any]) -> str:
         return environment.get_template(path.name).render(context)
     except jinja2.TemplateSyntaxError as error:
         raise ReportError(f"{path}, line {error.lineno}: {error.message}") from error
+    except UnicodeDecodeError as error:
+        raise ReportError(f"{path}: not text in UTF-8 ({error.reason} at byte {error.start})") from error
     except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise ReportError(f"{path}, line {_line(error, path)}: {error}") from error
 
