@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from descent.pipeline.session import check_results_folder
 from tests.scratch_library import ScratchLibrary
 
 TOY = '''
@@ -90,6 +91,16 @@ def test_what_was_computed_is_served_when_only_its_record_found_no_room(library,
     assert line == f"descent: {OUTPUT}: has no record of what made it; run the workflow again to remake it"
     mount("-o", "remount,size=4m", str(results))
     assert library.made("all_there_is", {})["from_store"]
+
+
+def test_a_disk_that_is_full_from_the_start_is_named_before_any_work(disk, monkeypatch):
+    folder = disk("checkout")
+    mount("-o", "remount,size=4m", str(folder))
+    monkeypatch.chdir(folder)
+    check_results_folder()
+    Path("filler").write_bytes(bytes(3_500_000))
+    with pytest.raises(OSError, match="checkout: no space left on this disk; make room and run it again"):
+        check_results_folder()
 
 
 def test_a_store_on_a_full_disk_costs_only_reuse(library, disk):

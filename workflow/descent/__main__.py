@@ -183,4 +183,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        # Nothing is left to stop, and Python's own end would answer a signal with a traceback.
+        for _stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(_stop, signal.SIG_IGN)

@@ -23,7 +23,6 @@ from descent.pipeline.stage import Stage
 from descent.pipeline.store import Store
 from descent.pipeline.versions import cpu
 
-
 _FULL = 1 << 16  # bytes: what is left of a disk when a write of any size has failed
 
 

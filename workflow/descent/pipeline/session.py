@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from descent.pipeline.stage import Stage
 from descent.pipeline.staleness import estimate, stale_outputs
 from descent.pipeline.store import open_store
 
+_LEAST_ROOM = 1 << 20  # bytes; Snakemake itself cannot run in less
 _LISTED = 20  # stages that merely lack their outputs, in a dry run's reasons
 
 
@@ -25,6 +27,8 @@ def check_results_folder() -> None:
         raise OSError("results: must be a folder, but something else is there")
     if folder.exists() and not os.access(folder, os.W_OK):
         raise OSError("results: this folder cannot be written")
+    if shutil.disk_usage(".").free < _LEAST_ROOM:
+        raise OSError(f"{Path.cwd()}: no space left on this disk; make room and run it again")
 
 
 class Session:
