@@ -12,6 +12,7 @@ if __name__ == "__main__":
             signal.signal(_stop, lambda number, _: sys.exit(128 + number))
 
 import argparse  # noqa: E402
+import errno  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -124,11 +125,16 @@ def stage_of(arguments: argparse.Namespace) -> Stage:
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
-    from descent.pipeline.runner import Run
+    from descent.pipeline.runner import Run, no_space
     from descent.pipeline.store import open_store
 
-    store = open_store(arguments.store, arguments.read_only_store)
-    Run(stage_of(arguments), store, arguments.recipe, arguments.log, arguments.exact).execute()
+    stage, store = stage_of(arguments), open_store(arguments.store, arguments.read_only_store)
+    try:
+        Run(stage, store, arguments.recipe, arguments.log, arguments.exact).execute()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(no_space(stage)) from None
 
 
 def _verify(arguments: argparse.Namespace) -> None:
@@ -198,4 +204,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        # Nothing is left to stop, and Python's own end would answer a signal with a traceback.
+        for _stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(_stop, signal.SIG_IGN)

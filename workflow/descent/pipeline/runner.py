@@ -23,9 +23,17 @@ from descent.pipeline.stage import Stage
 from descent.pipeline.store import Store
 from descent.pipeline.versions import cpu
 
+_FULL = 1 << 16  # bytes: what is left of a disk when a write of any size has failed
+
 
 class StageError(RuntimeError):
     """A stage that could not be run; the message is one line for the user."""
+
+
+def no_space(stage: Stage) -> str:
+    """The line for the user when a disk is full."""
+    output = next(iter(stage.outputs.values()))
+    return f"{stage.rule}: no space left on the disk to make {output}; make room and run it again"
 
 
 @dataclass
@@ -66,7 +74,9 @@ class Run:
         self.recipe = self._digest(self.inputs.recipes, stage.replicates)
         self.key = self._digest(self.inputs.digests, stage.replicates)
         if recipe not in (None, self.recipe):
-            raise StageError(f"{stage.rule}: code, inputs or versions changed since the workflow started; run it again")
+            here = ", ".join(f"{name} {version}" for name, version in self.identity.versions.items())
+            raise StageError(f"{stage.rule}: code, inputs or versions are not those that the workflow planned with "
+                             f"(versions here: {here}); run it again, in the same environment on every machine")
         self.scratch = self._scratch()
         self.began = time.perf_counter()
 
@@ -154,7 +164,7 @@ class Run:
             _, code, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(code)
         if process.returncode:
-            raise StageError(self._failure(process.returncode))
+            raise StageError(self._failure(process.returncode, usage.ru_maxrss / 1024))
         return {
             "computed_replicates": [replicate for replicate, part in parts.items() if part["missing"]],
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
@@ -169,9 +179,13 @@ class Run:
             files = {name: Path(path) for name, path in part["outputs"].items()}
             self._store(self._part_key(part["replicate"]), files, {"cpu": cpu()})
 
-    def _failure(self, code: int) -> str:
+    def _failure(self, code: int, peak_mb: float) -> str:
         if code < 0:
-            return f"{self.stage.rule}: the computation was killed by {signal.Signals(-code).name}"
+            # A kernel whose memory runs out tells nobody but its own log why it kills.
+            perhaps = f" (out of memory? it had {peak_mb:.0f} MB)" if -code == signal.SIGKILL else ""
+            return f"{self.stage.rule}: the computation was killed by {signal.Signals(-code).name}{perhaps}"
+        if shutil.disk_usage(self.scratch).free < _FULL:  # the log, too, may then end anywhere
+            return no_space(self.stage)
         last = f"{self.stage.entry} ended with exit status {code}"
         if self.log is not None and self.log.exists():
             lines = self.log.read_text(errors="replace").strip().splitlines()
