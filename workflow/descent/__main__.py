@@ -15,6 +15,7 @@ import argparse  # noqa: E402
 import json  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+from descent.pipeline.checkpoint import SECONDS  # noqa: E402
 from descent.pipeline.stage import Stage  # noqa: E402
 
 
@@ -60,6 +61,7 @@ def _stage_parser() -> argparse.ArgumentParser:
     parser.add_argument("--recipe", help="refuse to run unless code, settings and inputs have this recipe")
     parser.add_argument("--store", help="folder or URL of the store")
     parser.add_argument("--exact", action="store_true", help="reuse only results of the same CPU type")
+    parser.add_argument("--checkpoint-seconds", type=float, default=SECONDS, help="time between checkpoints of a loop")
     parser.add_argument("--log", type=Path)
     return parser
 
@@ -88,7 +90,9 @@ def _run_stage(arguments: argparse.Namespace) -> None:
     from descent.pipeline.store import open_store
 
     store = open_store(arguments.store)
-    Run(stage_of(arguments), store, arguments.recipe, arguments.log, arguments.exact).execute()
+    run = Run(stage_of(arguments), store, arguments.recipe, arguments.log, arguments.exact,
+              arguments.checkpoint_seconds)
+    run.execute()
 
 
 def _verify(arguments: argparse.Namespace) -> None:

@@ -7,6 +7,9 @@ The samples come in blocks from `philox.fill_normals`, the teacher's outputs fro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -147,6 +150,16 @@ class PlantedSGD:
         """Copies of U (n, r) and V (D, r), float32."""
         output, hidden = self._weights
         return from_tiles(output, self.width), from_tiles(hidden, self.width)
+
+    def state(self) -> dict[str, Any]:
+        """What steps change, for a `Checkpoint`."""
+        return {"samples": self.samples, "output": self._weights[0], "hidden": self._weights[1]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of an object with the same arguments."""
+        self.samples = int(state["samples"])
+        for tiles, name in zip(self._weights, ("output", "hidden")):
+            tiles[:] = state[name]
 
     def advance(self, steps: int, rate: float) -> np.ndarray:
         """Make `steps` steps at learning rate `rate`; each mini-batch's objective before its step, (steps,)."""

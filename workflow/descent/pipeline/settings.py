@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from descent.pipeline import discovery
+from descent.pipeline.checkpoint import SECONDS
 
 
 class ConfigError(ValueError):
@@ -54,6 +55,8 @@ def laboratory_model() -> type[Block]:
         __base__=Block,
         master_seed=(int, Field(..., ge=0, lt=2**63, description="Seed that every random draw derives from")),
         preview=(bool, Field(False, description="Mark every figure and page as a preview")),
+        checkpoint_seconds=(float, Field(SECONDS, ge=0, description=(
+            "Seconds of training that a kill may cost: what a long loop carries is saved that often"))),
         store=(StoreSettings, Field(default_factory=StoreSettings, description="The store of finished stages")),
         report=(ReportSettings, Field(..., description="The report")),
         data=(_package_block("data"), Field(..., description="Data sets and streams")),
