@@ -48,11 +48,12 @@ class Origin:
 
         fingerprints = Fingerprints()
         try:
-            digest = stage_closure(fingerprints, self.entry, self.replicated).digest
+            changed = stage_closure(fingerprints, self.entry, self.replicated).digest != self.code
         except FingerprintError:
             return True
-        self.sources = fingerprints.sources
-        return digest != self.code
+        if not changed:  # a comment, a touch
+            self.sources = fingerprints.sources
+        return changed
 
     def record(self) -> dict[str, Any]:
         """The fields as JSON values."""
