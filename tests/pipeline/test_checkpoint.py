@@ -120,14 +120,14 @@ def test_only_arrays_are_written(tmp_path):
 
 
 def test_an_interval_is_waited_for_and_then_earlier_loops_are_kept_too(tmp_path, monkeypatch):
-    now = 0.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     with kept_in(tmp_path, 10.0, lambda: True):
-        for now in Checkpoint(first := [1.0]).over([3.0, 6.0]):
+        for clock[0] in Checkpoint(first := [1.0]).over([3.0, 6.0]):
             pass
         first[0] = 2.0  # after its loop
         assert list(tmp_path.iterdir()) == []
-        for now in Checkpoint().over([9.0, 11.0, 12.0, 20.0]):
+        for clock[0] in Checkpoint().over([9.0, 11.0, 12.0, 20.0]):
             pass
     with kept_in(tmp_path, 10.0, lambda: True):
         assert (Checkpoint(first).passes, Checkpoint().passes) == (2, 2)
@@ -147,9 +147,11 @@ def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, capfd):
 
 
 def test_loops_inside_each_other_are_refused(tmp_path):
-    with pytest.raises(RuntimeError, match="inside another"), kept_in(tmp_path, 0, lambda: True):
-        for _ in Checkpoint().over(range(2)):
+    with kept_in(tmp_path, 0, lambda: True):
+        next(outer := Checkpoint().over(range(2)))
+        with pytest.raises(RuntimeError, match="inside another"):
             Checkpoint()
+        outer.close()
 
 
 def test_what_nobody_went_on_with_is_removed(tmp_path, monkeypatch):
