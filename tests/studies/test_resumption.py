@@ -14,14 +14,15 @@ from tests.in_process import CHECKOUT, run_stage
 
 # Part of the run's name: those with the most to carry.
 ENTRIES = {
-    "planted_relu:train": "", "convergence_bound:train": "batch=20", "kernel_drift:train": "precision=float32",
-    "stagewise:train": "stagewise", "eigenmodes:train": "", "joint_training:train": "both",
+    "planted_relu:train": "", "width_order:train": "", "convergence_bound:train": "batch=20",
+    "kernel_drift:train": "precision=float32", "stagewise:train": "stagewise", "eigenmodes:train": "",
+    "joint_training:train": "both",
     "width_experiment:train": "", "matrix_completion:table_runs": "", "edge_of_stability:table_spectrum": "",
     "matrix_sensing:table_descent": "", "matrix_sensing:table_sensing": "", "end_to_end:table_distances": "",
     "saddle_to_saddle:table_paths": "",
 }
-
-SMALLER = {
+OTHER = {
+    "width_order:train": {"optimizer": {"name": "adam", "batch_size": 2, "rates": [0.003, 30.0]}},
     "edge_of_stability:table_spectrum": {"points": 4}, "matrix_sensing:table_sensing": {"depths": [2]},
     "matrix_sensing:table_descent": {"descent_steps": [0.04, 0.02]},
     "saddle_to_saddle:table_paths": {"ladders": [{"depth": 2, "scales": [0.1, 0.01]}]},
@@ -78,7 +79,7 @@ def test_an_interrupted_stage_gives_the_same_bytes_and_does_no_pass_in_vain(plan
     monkeypatch.chdir(CHECKOUT)
     stage = next(stage for stage in plan.stages if stage.entry == f"descent.studies.{entry}"
                  and ENTRIES[entry] in next(iter(stage.outputs.values())))
-    stage = replace(stage, replicates=stage.replicates[-1:], settings={**stage.settings, **SMALLER.get(entry, {})})
+    stage = replace(stage, replicates=stage.replicates[-1:], settings={**stage.settings, **OTHER.get(entry, {})})
     outputs = [folder / path for path in stage.outputs.values()]
     for needed in plan.upstream([next(iter(stage.outputs.values()))])[:-1]:
         if not all((folder / path).exists() for path in needed.outputs.values()):
