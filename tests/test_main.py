@@ -91,7 +91,7 @@ def test_the_schema_is_printed(library):
     done = descent(library, "schema")
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["properties"]) == {
-        "master_seed", "preview", "store", "report", "data", "studies"}
+        "master_seed", "preview", "checkpoint_seconds", "store", "report", "data", "studies"}
 
 
 @pytest.mark.parametrize(("text", "line"), [

@@ -117,7 +117,7 @@ FAULTS = [
     ("report", {"title": ""}, "report.title = \"\"", "at least 1 character"),
     ("report", {"title": "T", "engine": "word"}, "report.engine = \"word\"", "'auto', 'latex' or 'typst'"),
     ("store", {"limit_gib": 0}, "store.limit_gib = 0", "greater than 0"),
-    ("colour", "red", "colour = \"red\"", "no such key (allowed: master_seed, preview, store, report, data, studies)"),
+    ("colour", "red", "colour = \"red\"", "no such key (allowed: master_seed, preview, checkpoint_seconds, store, "),
 ]
 
 

@@ -17,6 +17,7 @@ import json  # noqa: E402
 import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+from descent.pipeline.checkpoint import SECONDS  # noqa: E402
 from descent.pipeline.stage import Stage  # noqa: E402
 
 
@@ -64,6 +65,7 @@ def _stage_parser() -> argparse.ArgumentParser:
     parser.add_argument("--read-only-store", action="store_true", default="DESCENT_READ_ONLY_STORE" in os.environ,
                         help="take from the store, add nothing (as with the variable DESCENT_READ_ONLY_STORE)")
     parser.add_argument("--exact", action="store_true", help="reuse only results of the same CPU type")
+    parser.add_argument("--checkpoint-seconds", type=float, default=SECONDS, help="time between checkpoints of a loop")
     parser.add_argument("--log", type=Path)
     return parser
 
@@ -130,7 +132,8 @@ def _run_stage(arguments: argparse.Namespace) -> None:
 
     stage, store = stage_of(arguments), open_store(arguments.store, arguments.read_only_store)
     try:
-        Run(stage, store, arguments.recipe, arguments.log, arguments.exact).execute()
+        Run(stage, store, arguments.recipe, arguments.log, arguments.exact,
+            arguments.checkpoint_seconds).execute()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

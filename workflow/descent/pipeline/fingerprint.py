@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from descent.pipeline.sidecar import file_state
+
 PACKAGE = "descent"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,10 +79,14 @@ class Statement:
 
 
 class Fingerprints:
-    """Closures of entries under one root folder; modules are parsed, and statements looked at, once per instance."""
+    """Closures of entries under one root folder; modules are parsed, and statements looked at, once per instance.
+
+    `sources`: states of the files read so far and of their folders, from before they were read.
+    """
 
     def __init__(self, root: Path = ROOT):
         self.root = root
+        self.sources: dict[str, list[int]] = {}
         self._modules: dict[str, Module | None] = {}
         self._statements: dict[int, Statement] = {}
         self._closures: dict[tuple[str, ...], Closure] = {}
@@ -105,8 +111,13 @@ class Fingerprints:
     def _module(self, name: str) -> Module | None:
         if name not in self._modules:
             path = self._path(name)
-            self._modules[name] = None if path is None else _parse(name, path)
+            self._modules[name] = None if path is None else self._read(name, path)
         return self._modules[name]
+
+    def _read(self, name: str, path: Path) -> Module:
+        for source in (path.parent, path):  # a new file in a folder may stand in for another one
+            self.sources.setdefault(str(source), file_state(source))
+        return _parse(name, path)
 
     def _statement(self, node: ast.stmt, module: Module) -> Statement:
         # By identity: the modules keep their statements alive.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from descent.pipeline import discovery, settings
+from descent.pipeline.checkpoint import SECONDS
 from descent.pipeline.fingerprint import Fingerprints
 from descent.pipeline.recipes import Identity, by_name
 from descent.pipeline.sidecar import file_digest
@@ -240,5 +241,7 @@ class Plan:
         store = self.laboratory.store
         words += ["--store", store.path] if store.path else []
         words += ["--exact"] if store.exact else []
+        seconds = self.laboratory.checkpoint_seconds
+        words += ["--checkpoint-seconds", str(seconds)] if seconds != SECONDS else []
         words += ["--log", log] if log else []
         return shlex.join(words)

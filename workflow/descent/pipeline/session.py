@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from descent.pipeline import history
+from descent.pipeline.checkpoint import remove_abandoned
 from descent.pipeline.device import has_cuda
 from descent.pipeline.plan import REPORT, Plan
 from descent.pipeline.recipes import by_name
@@ -105,9 +106,10 @@ class Session:
         return store.holds(keys[0]) or all(map(store.holds, keys[1:]))
 
     def finish(self) -> None:
-        """Write the page of times, keep the store within its limit, and say where the report is."""
+        """Write the page of times, keep store and checkpoints within limits, and say where the report is."""
         self._evict()
         self._remember()
+        remove_abandoned()
         if stale_outputs(self.plan, REPORT):
             return
         self._write_facts()

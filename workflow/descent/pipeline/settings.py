@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from descent.pipeline import discovery
+from descent.pipeline.checkpoint import SECONDS
 from descent.pipeline.configuration import ConfigError, load
 
 
@@ -70,6 +71,8 @@ def laboratory_model() -> type[Block]:
         __base__=Block,
         master_seed=(int, Field(..., ge=0, lt=2**63, description="Seed that every random draw derives from")),
         preview=(bool, Field(False, description="Mark every figure and page as a preview")),
+        checkpoint_seconds=(float, Field(SECONDS, ge=0, le=10**6, description=(
+            "Seconds of training that a kill may cost: what a long loop carries is saved that often"))),
         store=(StoreSettings, Field(default_factory=StoreSettings, description="The store of finished stages")),
         report=(ReportSettings, Field(..., description="The report")),
         data=(_package_block("data"), Field(..., description="Data sets and streams")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
+from descent.pipeline.checkpoint import Checkpoint
 from descent.pipeline.randomness import generator
 from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
@@ -99,13 +101,13 @@ def table_spectrum(settings: dict[str, Any], inputs: dict[str, Path], outputs: d
     from descent.bounds.edge_of_stability import spectrum_rows
 
     problem, rows = _problem(settings, inputs["data"]), []
-    for eta in (*settings["rates"], settings["reference_rate"]):
+    cases = list(itertools.product((*settings["rates"], settings["reference_rate"]), range(settings["replicates"])))
+    for eta, replicate in Checkpoint(rows).over(cases):
         every = round(settings["flow_time"] / settings["points"] / eta)
-        for replicate in range(settings["replicates"]):
-            descent = _descent(settings, problem, eta, replicate)
-            draws = generator(settings["master_seed"], "edge_lanczos", replicate, size=descent.hidden.size)
-            found = spectrum_rows(descent, *problem, every, settings["points"], settings["tolerance"], draws)
-            rows += [{"eta": eta, "replicate": replicate, **row} for row in found]
+        descent = _descent(settings, problem, eta, replicate)
+        draws = generator(settings["master_seed"], "edge_lanczos", replicate, size=descent.hidden.size)
+        found = spectrum_rows(descent, *problem, every, settings["points"], settings["tolerance"], draws)
+        rows += [{"eta": eta, "replicate": replicate, **row} for row in found]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     write_table(outputs["table"], columns, {"flow_time": "flow time"}, settings)
 
@@ -122,14 +124,14 @@ def table_models(settings: dict[str, Any], inputs: dict[str, Path], outputs: dic
     from descent.bounds.edge_of_stability import model_row
 
     problem, spectrum, rows = _problem(settings, inputs["data"]), read_table(inputs["spectrum"]), []
-    for eta in settings["rates"]:
-        for replicate in range(settings["replicates"]):
-            descent, step = _descent(settings, problem, eta, replicate), _sharpest(spectrum, eta, replicate)
-            for _ in range(step):
-                descent.step()
-            draws = generator(settings["master_seed"], "edge_models", replicate, size=descent.hidden.size)
-            found = model_row(descent, *problem, settings["model_steps"], draws)
-            rows.append({"eta": eta, "replicate": replicate, "step": step, **found})
+    cases = list(itertools.product(settings["rates"], range(settings["replicates"])))
+    for eta, replicate in Checkpoint(rows).over(cases):
+        descent, step = _descent(settings, problem, eta, replicate), _sharpest(spectrum, eta, replicate)
+        for _ in range(step):
+            descent.step()
+        draws = generator(settings["master_seed"], "edge_models", replicate, size=descent.hidden.size)
+        found = model_row(descent, *problem, settings["model_steps"], draws)
+        rows.append({"eta": eta, "replicate": replicate, "step": step, **found})
     write_table(outputs["table"], {name: np.array([row[name] for row in rows]) for name in rows[0]}, {}, settings)
 
 
