@@ -10,18 +10,20 @@ unexport PYTHONPATH PYTHONHOME
 # $(call within,FOLDER) runs what follows with the programs of that environment first.
 within = PATH="$$PWD/$(1)/bin:$$PATH"
 
-.PHONY: help report preview verify test lint benchmark lock clean environment
+.PHONY: help report preview verify store test test-cluster lint benchmark lock clean environment
 
 help:
 	@echo "make report      the whole laboratory at full size: results/report/report.html, .tex and .pdf"
 	@echo "make preview     the same at small sizes, in at most 3 minutes"
 	@echo "make verify      prove that nothing shown is stale"
+	@echo "make store       what the store of finished stages holds, and what it saved"
 	@echo "make test        the test suite"
+	@echo "make test-cluster  the workflow on a real Slurm of virtual nodes (root, and Debian's packages of Slurm)"
 	@echo "make lint        style checks"
 	@echo "make benchmark   measured against PyTorch and JAX: benchmarks/RESULTS.md"
 	@echo "make lock        compile envs/*.txt anew from pyproject.toml"
 	@echo "make clean       remove results and environments; the store .descent stays"
-	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON) LOCK=$(LOCK) (envs/cuda.txt: with PyTorch, for GPUs)"
+	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON) LOCK=$(LOCK) (envs/cuda.txt: for GPUs; envs/s3.txt: for stores on S3)"
 
 environment:
 	@envs/create "$(PYTHON)" .venv $(LOCK)
@@ -35,9 +37,18 @@ preview: environment
 verify: environment
 	@$(call within,.venv) snakemake verify --cores $(CORES)
 
+store: environment
+	@$(call within,.venv) python -m descent store
+
 test:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt
 	@$(call within,.venv-test) OMP_NUM_THREADS=1 python -m pytest --numprocesses $(CORES) $(PYTEST_ARGUMENTS)
+
+test-cluster:
+	@envs/create "$(PYTHON)" .venv-test envs/test.txt
+	@envs/create "$(PYTHON)" .venv-cluster envs/cluster.txt
+	@$(call within,.venv-test) OMP_NUM_THREADS=1 DESCENT_CLUSTER_ENVIRONMENT="$$PWD/.venv-cluster" \
+		python -m pytest -rs tests/cluster $(PYTEST_ARGUMENTS)
 
 lint:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt

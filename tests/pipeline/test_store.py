@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from descent.pipeline import store as store_module
-from descent.pipeline.store import FolderStore, RemoteStore, open_store
+from descent.pipeline.remote_store import RemoteStore
+from descent.pipeline.store import FolderStore, open_store
 
 KEY = "ab" + "0" * 30
 CONTENTS = {"metrics": b"1 2 3" * 1000, "trajectory": b"", "svg": bytes(range(256))}

@@ -14,6 +14,7 @@ if __name__ == "__main__":
 import argparse  # noqa: E402
 import errno  # noqa: E402
 import json  # noqa: E402
+import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from descent.pipeline.stage import Stage  # noqa: E402
@@ -50,7 +51,7 @@ def _json(kind: type):
 
 def _stage_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m descent", description=__doc__)
-    parser.add_argument("stage", help="the operation's name (or `verify`, `compare`, `snapshot`, `schema`)")
+    parser.add_argument("stage", help="the operation's name (or `verify`, `store`, `compare`, `snapshot`, `schema`)")
     parser.add_argument("--entry", required=True, help="module:function that computes it")
     parser.add_argument("--settings", required=True, type=_json(dict), help="all that the stage reads, as JSON")
     parser.add_argument("--replicates", default="[]", type=_json(list), help="replicates to compute, as a JSON list")
@@ -60,6 +61,8 @@ def _stage_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", nargs="+", required=True, metavar="NAME=PATH")
     parser.add_argument("--recipe", help="refuse to run unless code, settings and inputs have this recipe")
     parser.add_argument("--store", help="folder or URL of the store")
+    parser.add_argument("--read-only-store", action="store_true", default="DESCENT_READ_ONLY_STORE" in os.environ,
+                        help="take from the store, add nothing (as with the variable DESCENT_READ_ONLY_STORE)")
     parser.add_argument("--exact", action="store_true", help="reuse only results of the same CPU type")
     parser.add_argument("--log", type=Path)
     return parser
@@ -101,6 +104,13 @@ def _snapshot_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _store_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m descent store", description="What the store holds and saved.")
+    parser.add_argument("--configfile", nargs="*", default=[], help="files on top of config.yaml")
+    parser.add_argument("--evict", action="store_true", help="remove now what is beyond the limit")
+    return parser
+
+
 def stage_of(arguments: argparse.Namespace) -> Stage:
     """The stage that a command line describes."""
     return Stage(
@@ -118,7 +128,7 @@ def _run_stage(arguments: argparse.Namespace) -> None:
     from descent.pipeline.runner import Run, no_space
     from descent.pipeline.store import open_store
 
-    stage, store = stage_of(arguments), open_store(arguments.store)
+    stage, store = stage_of(arguments), open_store(arguments.store, arguments.read_only_store)
     try:
         Run(stage, store, arguments.recipe, arguments.log, arguments.exact).execute()
     except OSError as error:
@@ -159,6 +169,15 @@ def _snapshot(arguments: argparse.Namespace) -> None:
     snapshot.write(snapshot.take(arguments.results), arguments.file)
 
 
+def _store(arguments: argparse.Namespace) -> None:
+    from descent.pipeline import settings
+    from descent.pipeline.plan import Plan
+    from descent.pipeline.store_status import store_status
+
+    plan = Plan(settings.read(["config.yaml", *arguments.configfile]))
+    print("\n".join(store_status(plan, arguments.evict)))
+
+
 def _dispatch(words: list[str]) -> None:
     if words[:1] == ["verify"]:
         _verify(_verify_parser().parse_args(words[1:]))
@@ -166,6 +185,8 @@ def _dispatch(words: list[str]) -> None:
         _compare(_compare_parser().parse_args(words[1:]))
     elif words[:1] == ["snapshot"]:
         _snapshot(_snapshot_parser().parse_args(words[1:]))
+    elif words[:1] == ["store"]:
+        _store(_store_parser().parse_args(words[1:]))
     elif words[:1] == ["schema"]:
         from descent.pipeline.settings import schema
 

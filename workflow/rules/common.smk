@@ -9,6 +9,7 @@ from pathlib import Path
 CHECKOUT = Path(workflow.basedir)
 sys.path.insert(0, str(CHECKOUT / "workflow"))
 
+from descent.pipeline.configuration import check_files
 from descent.pipeline.fingerprint import FingerprintError
 from descent.pipeline.plan import Plan
 from descent.pipeline.session import Session, check_results_folder
@@ -28,6 +29,17 @@ DAG.check_output_mtime = _any_time
 
 try:
     check_results_folder()
+    # Snakemake would read a file of any kind or size, and run Python that it contains.
+    check_files(["config.yaml", *workflow.overwrite_configfiles])
+except (ConfigError, OSError) as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+
+configfile: "config.yaml"
+
+
+try:
     PLAN = Plan(config)
 except (ConfigError, FingerprintError, OSError) as error:
     print(error, file=sys.stderr)
@@ -43,13 +55,29 @@ def session():
     if refusal:
         print(refusal, file=sys.stderr)
         sys.exit(1)
+    if not workflow.dryrun:
+        _ask_store(found)
     workflow.dag.forcefiles.update(found.stale)
     for line in found.announcement(workflow.resource_settings.cores or 1, workflow.dryrun):
         print(line, file=sys.stderr)
     return found
 
 
+def _ask_store(found):
+    try:
+        if found.may_add_to_store():
+            return
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    # Said once here instead of by every stage, also by those on other machines.
+    os.environ["DESCENT_READ_ONLY_STORE"] = "1"
+    print(f"descent: warning: the store {PLAN.laboratory.store.path} can only be read: what it has is taken, "
+          "what is computed is not added", file=sys.stderr)
+
+
 RUN = "python -m descent {params.command}"
+_SNAKEMAKE_MB = 500  # of the processes of Snakemake's that a cluster starts beside the stage
 
 
 wildcard_constraints:
@@ -87,12 +115,26 @@ def priority_of(pattern):
     return lambda wildcards: round(PLAN.remaining_seconds.get(pattern.format(**wildcards), 0))
 
 
+# A retry (the profile of a cluster asks for them) gets twice the memory and time of the attempt before.
 def memory_of(pattern):
-    return lambda wildcards: _stage(pattern, wildcards).memory_mb
+    return lambda wildcards, attempt: (_SNAKEMAKE_MB + _stage(pattern, wildcards).memory_mb) * 2 ** (attempt - 1)
 
 
 def minutes_of(pattern):
-    return lambda wildcards: 2 + round(_stage(pattern, wildcards).seconds / 20)
+    return lambda wildcards, attempt: (2 + round(_stage(pattern, wildcards).seconds / 20)) * 2 ** (attempt - 1)
+
+
+def gpus_of(pattern):
+    return lambda wildcards: int(_stage(pattern, wildcards).settings.get("device") == "cuda")
+
+
+def batch_of(pattern):
+    def batch(wildcards):
+        name = PLAN.batch(pattern.format(**wildcards))
+        workflow.parent_groupids[name] = "short"  # the profile says how many of these make one job
+        return name
+
+    return batch
 
 
 onsuccess:

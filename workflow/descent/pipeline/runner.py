@@ -117,7 +117,7 @@ class Run:
         if self.store is None:
             return
         try:
-            self.store.put(key, files, record)
+            self.store.put(key, files, {**record, "rule": self.stage.rule})
         except OSError as error:
             # The outputs themselves are whole; only their reuse is lost.
             print(f"descent: warning: the store cannot be written ({error})", file=sys.stderr)

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from descent.pipeline import history
 from descent.pipeline.device import has_cuda
 from descent.pipeline.plan import REPORT, Plan
 from descent.pipeline.recipes import by_name
-from descent.pipeline.sidecar import file_digest, read_sidecar
+from descent.pipeline.settings import ConfigError
+from descent.pipeline.sidecar import file_digest, read_sidecar, sidecar_path
 from descent.pipeline.stage import Stage
 from descent.pipeline.staleness import estimate, stale_outputs
 from descent.pipeline.store import open_store
@@ -37,6 +39,12 @@ class Session:
     def __init__(self, plan: Plan, targets: Iterable[str]):
         self.plan, self.targets = plan, sorted(targets)
         self.stale = stale_outputs(plan, self.targets)
+        self._written = self._records_written()
+
+    def _records_written(self) -> dict[str, int]:
+        firsts = [next(iter(stage.outputs.values())) for stage in self.plan.upstream(self.targets)]
+        found = {path: sidecar_path(Path(path)) for path in firsts}
+        return {path: record.stat().st_mtime_ns for path, record in found.items() if record.exists()}
 
     def announcement(self, cores: int, reasons: bool) -> list[str]:
         """How many stages will run and an estimate of time and disk; with `reasons`, also why."""
@@ -77,6 +85,15 @@ class Session:
                         "which this machine lacks (or: cpu, auto)")
         return None
 
+    def may_add_to_store(self) -> bool:
+        """Whether what is computed can be kept; raises ConfigError when the store cannot be used at all."""
+        settings = self.plan.laboratory.store
+        store = open_store(settings.path) if self.stale else None
+        try:
+            return store is None or store.access()
+        except OSError as error:
+            raise ConfigError(f"config: store.path = {settings.path!r}: {error} (or: null, to do without)") from None
+
     def _may_be_in_store(self, stage: Stage) -> bool:
         store = open_store(self.plan.laboratory.store.path)
         if store is None:
@@ -90,6 +107,7 @@ class Session:
     def finish(self) -> None:
         """Write the page of times, keep the store within its limit, and say where the report is."""
         self._evict()
+        self._remember()
         if stale_outputs(self.plan, REPORT):
             return
         self._write_facts()
@@ -112,6 +130,16 @@ class Session:
     def _evict(self) -> None:
         store = open_store(self.plan.laboratory.store.path)
         if store is not None:
-            records = [read_sidecar(Path(path)) for stage in self.plan.stages for path in stage.outputs.values()]
-            keep = {record["key"] for record in records if record is not None}
-            store.evict(self.plan.laboratory.store.limit_gib * 2**30, keep)
+            store.evict(self.plan.laboratory.store.limit_gib * 2**30, keys_in_use(self.plan))
+
+    def _remember(self) -> None:
+        made = [path for path, time in self._records_written().items() if self._written.get(path) != time]
+        if made and self.plan.laboratory.store.path:
+            records = [read_sidecar(Path(path)) for path in made]
+            history.remember(history.tally(record for record in records if record is not None))
+
+
+def keys_in_use(plan: Plan) -> set[str]:
+    """Keys of the current results, which eviction spares."""
+    records = [read_sidecar(Path(path)) for stage in plan.stages for path in stage.outputs.values()]
+    return {record["key"] for record in records if record is not None}

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -25,8 +25,8 @@ class Settings(Block):
     samples: int = Field(..., ge=20, le=500, description="Samples of MNIST-1D, the first ones")
     width: int = Field(..., ge=5, le=500, description="Hidden units m")
     output_scale: float = Field(..., gt=0, le=1, description="Standard deviation of the output weights at the start")
-    rates: list[float] = Field(..., min_length=3, max_length=3, description="Large steps eta, falling")
-    reference_rate: float = Field(..., gt=0, description="Small step, whose run stands for gradient flow")
+    rates: list[Positive] = Field(..., min_length=3, max_length=3, description="Large steps eta, falling")
+    reference_rate: float = Field(..., gt=0, le=10**6, description="Small step, whose run stands for gradient flow")
     flow_time: float = Field(..., gt=0, le=10**6, description="Common horizon t = eta k")
     points: int = Field(..., ge=12, le=1000, description="Times at which the spectrum is computed")
     replicates: int = Field(..., ge=2, le=50, description="Initializations")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -22,7 +22,7 @@ TITLE = "End to end: the dynamics of the product of linear layers"
 class Settings(Block):
     """Settings of the study; spec items tau.3.1 to tau.3.4 give the values of config.yaml."""
 
-    depths: list[int] = Field(..., min_length=1, description="Numbers of layers N, from 2 to 6, rising (tau.3.4)")
+    depths: list[Size] = Field(..., min_length=1, description="Numbers of layers N, from 2 to 6, rising (tau.3.4)")
     width: int = Field(..., ge=1, le=50, description="Hidden units of the regression networks (tau.3.4)")
     data: list[Literal["synthetic_regression", "diabetes"]] = Field(
         ..., min_length=1, description="Regression sets (tau.3.4)")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -24,9 +24,9 @@ class Settings(Block):
 
     size: int = Field(..., ge=10, le=300, description="n of the n x n matrices")
     rank: int = Field(..., ge=1, le=50, description="Rank of the target")
-    observations: int = Field(..., ge=10, description="Observed entries")
-    depths: list[int] = Field(..., min_length=3, description="Numbers of layers, 1 to 4, rising from 1")
-    scales: list[float] = Field(..., min_length=2, description="Norm of the product at the start over the target's, "
+    observations: int = Field(..., ge=10, le=10**6, description="Observed entries")
+    depths: list[Size] = Field(..., min_length=3, description="Numbers of layers, 1 to 4, rising from 1")
+    scales: list[Positive] = Field(..., min_length=2, description="Norm of the product at the start over the target's, "
                                                                "falling")
     replicates: int = Field(..., ge=3, le=50, description="Targets, observed sets and starts")
     step: float = Field(..., gt=0, le=1.5, description="eta as a part of 1 / (N |M|^(2 - 2/N))")

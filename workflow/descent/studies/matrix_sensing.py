@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -23,14 +23,15 @@ STARTS = ("balanced", "gaussian")
 class Settings(Block):
     """Settings of the study; spec items eth.1a to eth.1f give the values of config.yaml."""
 
-    singular_values: list[float] = Field(..., min_length=2, description="Of the target W*, falling (eth.1)")
-    depths: list[int] = Field(..., min_length=1, description="Numbers of layers L, from 2 to 5, rising (eth.1)")
+    singular_values: list[Positive] = Field(..., min_length=2, max_length=20,
+                                            description="Of the target W*, falling (eth.1)")
+    depths: list[Size] = Field(..., min_length=1, description="Numbers of layers L, from 2 to 5, rising (eth.1)")
     replicates: int = Field(..., ge=1, le=50, description="Targets and starts (eth.1)")
     initial_norm: float = Field(..., gt=0, le=1, description="Frobenius norm of the first product")
     flow_time: float = Field(..., gt=0, le=1000, description="Horizon of the gradient flow")
     points: int = Field(..., ge=10, le=1000, description="Times at which the layers are kept")
-    descent_steps: list[float] = Field(..., min_length=3, description="Learning rates, each half of the last")
-    measurements: list[int] = Field(..., min_length=1, description="Numbers of measurements A_n (eth.1a)")
+    descent_steps: list[Positive] = Field(..., min_length=3, description="Learning rates, each half of the last")
+    measurements: list[Size] = Field(..., min_length=1, description="Numbers of measurements A_n (eth.1a)")
     expectation_draws: int = Field(..., ge=100, le=10**6, description="Measurements that test E<M, A>^2 (eth.1a)")
 
     @model_validator(mode="after")

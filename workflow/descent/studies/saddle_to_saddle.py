@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -23,8 +23,8 @@ class Ladder(Block):
     """Scales of the start for one depth."""
 
     depth: int = Field(..., ge=2, le=4, description="Number of layers N")
-    scales: list[float] = Field(..., min_length=3, description="Singular values a of each layer at the start, falling "
-                                                               "by a common ratio")
+    scales: list[Positive] = Field(..., min_length=3, description="Singular values a of each layer at the start, "
+                                   "falling by a common ratio")
 
     @field_validator("scales")
     @classmethod
@@ -38,7 +38,7 @@ class Ladder(Block):
 class Settings(Block):
     """Settings of the study; an extension of issue 4's studies of linear networks."""
 
-    values: list[float] = Field(..., min_length=2, description="Singular values s* of the target, falling")
+    values: list[Positive] = Field(..., min_length=2, description="Singular values s* of the target, falling")
     rows: int = Field(..., ge=2, le=50, description="Outputs")
     columns: int = Field(..., ge=2, le=50, description="Inputs")
     width: int = Field(..., ge=2, le=50, description="Hidden units, at least min(rows, columns)")
