@@ -232,8 +232,10 @@ def dangers(tree: ast.AST) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             found += [node.module] if (node.module or "").split(".")[0] in MODULES else []
         elif isinstance(node, ast.Call):
-            found += [ast.unparse(node.func)] if ast.unparse(node.func) in CALLS else []
-            found += [word.arg for word in node.keywords if word.arg in ("allow_pickle", "shell")]
+            words = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            arrays_alone = words.get("allow_pickle") == "False"
+            found += [name for name in [ast.unparse(node.func)] if name in CALLS and not arrays_alone]
+            found += [name for name in ("allow_pickle", "shell") if name in words and words[name] != "False"]
         elif isinstance(node, ast.Attribute) and node.attr in {"UnsafeLoader", "FullLoader", "read_pickle"}:
             found.append(node.attr)
     return found
@@ -246,7 +248,7 @@ def test_the_library_neither_unpickles_nor_runs_text(path):
 
 @pytest.mark.parametrize("text", [
     "import pickle", "from joblib import load", "def f():\n    import marshal", "eval('1')", "exec(x)", "yaml.load(x)",
-    "np.load(p, allow_pickle=True)", "torch.load(p)", "subprocess.run(x, shell=True)",
+    "np.load(p, allow_pickle=True)", "np.load(p)", "np.savez(p, allow_pickle=x)", "torch.load(p)", "subprocess.run(x, shell=True)",
     "yaml.parse(x, Loader=yaml.FullLoader)",
 ])
 def test_the_scan_finds_what_it_looks_for(text):
