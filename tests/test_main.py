@@ -47,6 +47,7 @@ def test_paths_may_have_equals_signs_and_spaces():
 def test_lists_of_inputs_stay_lists():
     stage = parsed("--input", "a=1", "--inputs", "b=2", "c=3", "c=4")
     assert stage.inputs == {"a": "1", "b": ("2",), "c": ("3", "4")}
+    assert parsed("--inputs", "none=").inputs == {"none": ()}
 
 
 def test_inputs_arrive_as_paths_and_lists_of_paths(library):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.scratch_library import ScratchLibrary
 
-RUN = "results/planted_relu/runs/init=gaussian,factor=2,eta=0.01"
+RUN = "results/planted_relu/runs/init=gaussian+factor=2+eta=0.01"
 FIGURE = "results/planted_relu/figures/width"
 EVERY_TYPE = (
     "results/data/mnist1d.parquet", f"{RUN}/metrics.parquet", f"{RUN}/trajectory.parquet",

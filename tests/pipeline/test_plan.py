@@ -9,13 +9,14 @@ import pytest
 from pydantic import Field
 
 from descent.__main__ import _stage_parser, stage_of
-from descent.pipeline import discovery
+from descent.pipeline import discovery, settings
 from descent.pipeline.fingerprint import Fingerprints
 from descent.pipeline.plan import REPORT, VERDICT, Plan
 from descent.pipeline.recipes import Identity, by_name
 from descent.pipeline.settings import Block, ConfigError
 from descent.pipeline.stage import Stage
 from descent.pipeline.staleness import estimate, stale_outputs
+from tests.laboratory import CHECKOUT
 
 # Functions of the library that stand in for those of the studies, which are not run here.
 ENTRY, OTHER = "descent.claims:read_claims", "descent.claims:defects"
@@ -196,6 +197,16 @@ def test_the_printed_command_makes_the_same_stage(target):
     digest = Identity(parsed, Fingerprints()).digest(by_name(parsed, plan.recipe), parsed.replicates)
     assert digest == plan.recipe(target) == arguments.recipe
     assert (arguments.store, arguments.exact, str(arguments.log)) == (".descent/store", False, "a b.log")
+
+
+def test_every_command_of_the_shipped_laboratory_makes_its_stage(monkeypatch):
+    monkeypatch.undo()  # the studies that this file makes
+    monkeypatch.chdir(CHECKOUT)
+    plan = Plan(settings.read(["config.yaml"]))
+    for stage in plan.stages:
+        parsed = stage_of(_stage_parser().parse_args(shlex.split(plan.command(stage))))
+        assert parsed == dataclasses.replace(stage, seconds=parsed.seconds, megabytes=parsed.megabytes,
+                                             memory_mb=parsed.memory_mb)
 
 
 def test_before_the_first_run_everything_is_missing(tmp_path):

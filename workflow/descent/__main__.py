@@ -21,13 +21,13 @@ from descent.pipeline.checkpoint import SECONDS  # noqa: E402
 from descent.pipeline.stage import Stage  # noqa: E402
 
 
-def _pairs(items: list[str]) -> dict[str, str | tuple[str, ...]]:
+def _pairs(items: list[str], may_be_empty: bool = False) -> dict[str, str | tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for item in items:
         name, equals, path = item.partition("=")
-        if not equals or not path:
+        if not equals or not (path or may_be_empty):
             raise SystemExit(f"descent: {item!r}: must be name=path")
-        found.setdefault(name, []).append(path)
+        found.setdefault(name, []).extend([path] if path else [])
     return {name: tuple(paths) for name, paths in found.items()}
 
 
@@ -58,7 +58,8 @@ def _stage_parser() -> argparse.ArgumentParser:
     parser.add_argument("--replicates", default="[]", type=_json(list), help="replicates to compute, as a JSON list")
     parser.add_argument("--tools", nargs="*", default=[], help="native tools whose versions count")
     parser.add_argument("--input", nargs="*", default=[], metavar="NAME=PATH")
-    parser.add_argument("--inputs", nargs="*", default=[], metavar="NAME=PATH", help="inputs that are lists")
+    parser.add_argument("--inputs", nargs="*", default=[], metavar="NAME=PATH",
+                        help="inputs that are lists (NAME= for one without items)")
     parser.add_argument("--output", nargs="+", required=True, metavar="NAME=PATH")
     parser.add_argument("--recipe", help="refuse to run unless code, settings and inputs have this recipe")
     parser.add_argument("--store", help="folder or URL of the store")
@@ -119,7 +120,7 @@ def stage_of(arguments: argparse.Namespace) -> Stage:
         rule=arguments.stage,
         entry=arguments.entry,
         settings=arguments.settings,
-        inputs={**_single(arguments.input), **_pairs(arguments.inputs)},
+        inputs={**_single(arguments.input), **_pairs(arguments.inputs, may_be_empty=True)},
         outputs=_single(arguments.output),
         replicates=tuple(arguments.replicates),
         tools=tuple(arguments.tools),

@@ -231,9 +231,8 @@ class Plan:
         if stage.tools:
             words += ["--tools", *stage.tools]
         single = [f"{name}={paths}" for name, paths in stage.inputs.items() if isinstance(paths, str)]
-        several = [
-            f"{name}={path}" for name, paths in stage.inputs.items() if not isinstance(paths, str) for path in paths
-        ]
+        lists = {name: paths for name, paths in stage.inputs.items() if not isinstance(paths, str)}
+        several = [f"{name}={path}" for name, paths in lists.items() for path in paths or [""]]
         words += ["--input", *single] if single else []
         words += ["--inputs", *several] if several else []
         words += ["--output", *(f"{name}={path}" for name, path in stage.outputs.items())]
