@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -36,8 +37,7 @@ def functions(path: Path) -> dict[str, int]:
 
 
 def locked(path: Path) -> dict[str, str]:
-    lines = (line.split("#")[0].strip() for line in path.read_text("utf-8").splitlines())
-    return dict(line.split("==") for line in lines if line)
+    return dict(re.findall(r"^([a-z0-9_.-]+)==([a-z0-9.]+)", path.read_text("utf-8"), re.MULTILINE))
 
 
 def test_style():
@@ -93,7 +93,15 @@ def test_locks_agree():
 def test_locks_hold_for_every_build_of_torch_and_name_no_address():
     for lock in LOCKS:
         text = lock.read_text("utf-8")
+        text = text.replace("--hash=sha256:", "")
         assert [word for word in ("+cpu", "+cu", "nvidia", "://", "--") if word in text] == [], name(lock)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=name)
+def test_every_file_is_locked_by_its_hash_where_there_is_no_torch(lock):
+    text = lock.read_text("utf-8")
+    hashed = re.findall(r"^[a-z0-9_.-]+==[a-z0-9.]+ \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
+    assert len(hashed) == (0 if "torch" in locked(lock) else len(locked(lock)))
 
 
 def test_the_conda_environment_agrees_with_the_lock():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from descent.dynamics.lanes import aligned_zeros, from_tiles, to_tiles
 from descent.dynamics.planted_run import fresh_objectives, measured_epochs
-from descent.dynamics.planted_sgd import PlantedSGD, sample_inputs
+from descent.dynamics.planted_sgd import PlantedMoments, PlantedSGD, sample_inputs
 from descent.kernels.arc_cosine import PlantedRisk
 
 KEY = (np.uint32(3), np.uint32(5))
@@ -59,6 +59,57 @@ def test_one_step_in_any_shape(outputs, width, dimension, teacher_width, seed):
     np.testing.assert_allclose(objectives, expected, rtol=1e-4, atol=1e-6)
     for found, wanted in zip(run.weights, final):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+OPTIMIZERS = {
+    "momentum": ({"momentum": 0.9}, lambda weights, rate: torch.optim.SGD(weights, rate, momentum=0.9)),
+    "adam": ({"momentum": 0.9, "dampening": 0.9, "decay": 0.99, "floor": 1e-8},
+             lambda weights, rate: torch.optim.Adam(weights, rate, betas=(0.9, 0.99), eps=1e-8)),
+}
+
+
+def by_torch(optimizer, teacher, weights, batch, steps, rate):
+    """Objectives and final weights of one of PyTorch's optimizers in float64."""
+    inputs = torch.tensor(sample_inputs(len(teacher[1]), 0, steps * batch, KEY).astype(float))
+    teacher = [torch.tensor(w) for w in teacher]
+    weights = [torch.tensor(w, requires_grad=True) for w in weights]
+    stepper, objectives = optimizer(weights, rate), []
+    for x in inputs.split(batch, dim=1):
+        residual = weights[0] @ torch.relu(weights[1].T @ x) - teacher[0] @ torch.relu(teacher[1].T @ x)
+        objective = 0.5 * residual.square().sum() / batch
+        stepper.zero_grad()
+        objective.backward()
+        stepper.step()
+        objectives.append(objective.item())
+    return np.array(objectives), [w.detach().numpy() for w in weights]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_moments_agree_with_pytorch_s_optimizers(rng, name):
+    constants, optimizer = OPTIMIZERS[name]
+    teacher, weights = network(rng, 4, 6, 20), network(rng, 4, 24, 20)
+    run = PlantedMoments(teacher, weights, 10, KEY, **constants)
+    objectives = np.concatenate([run.advance(70, 0.003), run.advance(80, 0.003)])
+    expected, final = by_torch(optimizer, teacher, weights, 10, 150, 0.003)
+    np.testing.assert_allclose(objectives, expected, rtol=2e-4)
+    for found, wanted in zip(run.weights, final):
+        np.testing.assert_allclose(found, wanted, atol=5e-5)
+
+
+def test_without_momentum_it_is_sgd_up_to_rounding(rng):
+    teacher, weights = network(rng, 4, 6, 20), network(rng, 4, 21, 20)
+    with_moments = PlantedMoments(teacher, weights, 10, KEY, momentum=0.0)
+    plain = PlantedSGD(teacher, weights, 10, KEY)
+    np.testing.assert_allclose(with_moments.advance(100, 0.02), plain.advance(100, 0.02), rtol=1e-4)
+    for tiles in with_moments._weights:
+        assert not from_tiles(tiles, 32)[:, 21:].any()
+
+
+def test_adam_leaves_the_exact_student_at_rest(rng):
+    teacher = network(rng, 3, 16, 9)
+    run = PlantedMoments(teacher, teacher, 10, KEY, **OPTIMIZERS["adam"][0])
+    assert not run.advance(20, 0.1).any()
+    np.testing.assert_array_equal(run.weights[1], teacher[1].astype(np.float32))
 
 
 @pytest.mark.parametrize("parts", [[97, 3], [40, 60], [1] * 5 + [95]])

@@ -11,7 +11,7 @@ import pytest
 
 from descent.claims import defects, read_claims
 from descent.pipeline.discovery import module_names
-from tests.laboratory import Laboratory, fresh_checkout
+from tests.laboratory import Laboratory, fresh_checkout, without_network
 
 
 @pytest.fixture
@@ -35,6 +35,15 @@ def test_all_studies_run_without_a_defect_and_nothing_shown_is_stale(whole):
     page = whole.path("results/report/report.html").read_text("utf-8")
     for name in module_names("studies"):
         assert f'id="sec-{name}"' in page
+
+
+def test_all_studies_run_without_a_network(whole):
+    cut_off = without_network()
+    if not cut_off:
+        pytest.skip("this machine cannot cut a process off from the network (unshare --net)")
+    reached = subprocess.run([*cut_off, "cat", "/proc/net/dev"], capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^ *(\w+):", reached, re.MULTILINE) == ["lo"]
+    assert whole.path("results/report/report.pdf").exists()  # made in there, see `whole_laboratory`
 
 
 def _start(laboratory: Laboratory) -> subprocess.Popen:
@@ -111,8 +120,8 @@ def test_a_missing_source_is_named_before_any_work(checkout):
         ("report: {engine: word}", "config: report.engine = \"word\": should be 'auto', 'latex' or 'typst'"),
         ("store: {limit_gib: .nan}", "config: store.limit_gib = NaN: should be a finite number"),
         (
-            "studies: {planted_relu: {replicates: 5}}",
-            "config: studies.planted_relu: data.planted_relu.teachers = 4: must be at least 5 for these settings",
+            "studies: {planted_relu: {replicates: 8}}",
+            "config: studies.planted_relu: data.planted_relu.teachers = 7: must be at least 8 for these settings",
         ),
         ("preview: 3", "config: preview = 3: should be a valid boolean"),
     ],

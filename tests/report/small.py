@@ -59,10 +59,9 @@ class SmallReport:
     findings: list[str] = field(default_factory=lambda: ["The loss falls to $10^{-7}$."])
 
     def write(self, section: str = SECTION, bound: float = 1.0, control: float = 0.1) -> SmallReport:
-        shutil.copytree(CHECKOUT / "report", self.root / "report", ignore=shutil.ignore_patterns("sections"))
+        shutil.copytree(CHECKOUT / "report", self.root / "report")
         study = self.root / "results" / "bowl"
         (study / "figures").mkdir(parents=True)
-        (self.root / "report" / "sections").mkdir()
         self.section.write_text(section)
         write_figure({kind: study / "figures" / f"loss.{kind}" for kind in ("svg", "pdf", "png")}, self.preview)
         values = {"eta": 0.1, "steps": 1000, "loss": 1.23456e-7, "findings": self.findings}

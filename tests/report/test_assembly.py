@@ -54,6 +54,14 @@ def test_a_claim_s_figure_must_be_shown(tmp_path):
         report.make("report_source")
 
 
+def test_a_reference_to_a_study_that_is_switched_off_is_put_into_words(tmp_path):
+    report = SmallReport(tmp_path).write(SECTION + "\nSee @sec-valley, @eq-valley-loss and @sec-bowl.\n")
+    report.section.with_name("valley.md").write_text("# A valley {#sec-valley}\n\n$$x$$ {#eq-valley-loss}\n")
+    text = report.make("ledger", "report_source")["source"].read_text("utf-8")
+    assert ("See the section *A valley* (not in this report), an equation in the section *A valley* (not in this "
+            "report) and @sec-bowl.") in text
+
+
 def test_comments_and_foreign_braces_pass_through(tmp_path):
     template = tmp_path / "t.md"
     template.write_text("{#fig-x} {{ x }} <# gone #>$\\{%\\}$ << 2 >>\n")

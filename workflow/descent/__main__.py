@@ -50,7 +50,7 @@ def _json(kind: type):
 
 def _stage_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m descent", description=__doc__)
-    parser.add_argument("stage", help="the operation's name (or `verify`, `store`, `schema`)")
+    parser.add_argument("stage", help="the operation's name (or `verify`, `store`, `compare`, `snapshot`, `schema`)")
     parser.add_argument("--entry", required=True, help="module:function that computes it")
     parser.add_argument("--settings", required=True, type=_json(dict), help="all that the stage reads, as JSON")
     parser.add_argument("--replicates", default="[]", type=_json(list), help="replicates to compute, as a JSON list")
@@ -77,6 +77,36 @@ def _store_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m descent store", description="What the store holds and saved.")
     parser.add_argument("--configfile", nargs="*", default=[], help="files on top of config.yaml")
     parser.add_argument("--evict", action="store_true", help="remove now what is beyond the limit")
+    return parser
+
+
+def _compare_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m descent compare",
+        description="What differs between two results: settings, code, versions; verdicts and numbers that moved.",
+        epilog="Exit status: 0 no verdict and no number moved, 1 some did or outputs differ otherwise, 2 trouble.",
+    )
+    result = "a results folder, a checkout that has one, or a file written by `snapshot`"
+    parser.add_argument("old", metavar="A", type=Path, help=result)
+    parser.add_argument("new", metavar="B", type=Path, help=result)
+    parser.add_argument("--tolerance", type=_tolerance, help="relative difference up to which numbers without an "
+                        "interval are the same (default: 1e-9, or 1e-6 where the CPU types differ)")
+    parser.add_argument("--all", action="store_true", help="cut no long section")
+    return parser
+
+
+def _tolerance(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise ValueError
+    return value
+
+
+def _snapshot_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m descent snapshot",
+                                     description="Keep in one file what `compare` needs to know of a results folder.")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the JSON file to write")
+    parser.add_argument("results", nargs="?", default="results", type=Path, help="results folder (default: results)")
     return parser
 
 
@@ -121,11 +151,36 @@ def _store(arguments: argparse.Namespace) -> None:
     print("\n".join(store_status(plan, arguments.evict)))
 
 
+def _compare(arguments: argparse.Namespace) -> None:
+    from descent.pipeline import comparison_text, snapshot
+    from descent.pipeline.comparison import Comparison
+
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `compare A B | head` ends in silence
+    try:
+        comparison = Comparison(snapshot.read(arguments.old), snapshot.read(arguments.new), arguments.tolerance)
+    except (OSError, ValueError) as error:
+        print(f"descent: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    names = (str(arguments.old), str(arguments.new))
+    print("\n".join(comparison_text.lines(comparison, names, arguments.all)), flush=True)
+    raise SystemExit(int(comparison.differs))
+
+
+def _snapshot(arguments: argparse.Namespace) -> None:
+    from descent.pipeline import snapshot
+
+    snapshot.write(snapshot.take(arguments.results), arguments.file)
+
+
 def _dispatch(words: list[str]) -> None:
     if words[:1] == ["verify"]:
         _verify(_verify_parser().parse_args(words[1:]))
     elif words[:1] == ["store"]:
         _store(_store_parser().parse_args(words[1:]))
+    elif words[:1] == ["compare"]:
+        _compare(_compare_parser().parse_args(words[1:]))
+    elif words[:1] == ["snapshot"]:
+        _snapshot(_snapshot_parser().parse_args(words[1:]))
     elif words[:1] == ["schema"]:
         from descent.pipeline.settings import schema
 

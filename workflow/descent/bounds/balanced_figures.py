@@ -100,7 +100,8 @@ def draw_sharpness(table: Mapping[str, Any]):
         for part, marker in ((~diverged, "."), (diverged, "x")):
             right.plot(2 * sharpness[part], grown[part], marker, color=color, markersize=4)
     left.axhline(1, color=THEORY, linestyle="--", linewidth=1)
-    left.set(xscale="log", yscale="log", xlabel=r"rescaling $\alpha$ of $(\alpha U, V/\alpha)$",
+    left.set_xscale("log", base=2)
+    left.set(yscale="log", xlabel=r"rescaling $\alpha$ of $(\alpha U, V/\alpha)$",
              ylabel=r"sharpness $\lambda_{\max}$ over $2/\eta$", title="Rescaled copies of one minimizer")
     right.axvline(2, color=THEORY, linestyle="--", linewidth=1)
     right.set(xscale="log", yscale="log", xlabel=r"$\eta\,\lambda_{\max}$ at the minimizer",

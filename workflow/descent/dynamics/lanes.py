@@ -190,6 +190,42 @@ def add_multiples(typing, vectors, matrix, row, column, vector):
 
 
 @intrinsic
+def weighted_sum(typing, factor, vector, other_factor, other):
+    """factor vector + other_factor other, for two float32 factors."""
+
+    def generate(context, builder, signature, arguments):
+        factor, other = (_broadcast(builder, arguments[i]) for i in (0, 2))
+        product = builder.fmul(other, arguments[3], flags=_CONTRACT)
+        return _multiply_add(builder, factor, arguments[1], product)
+
+    return lanes(types.float32, vector, types.float32, other), generate
+
+
+@intrinsic
+def squared(typing, vector):
+    """vector * vector, lane by lane."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.fmul(arguments[0], arguments[0])
+
+    return lanes(vector), generate
+
+
+@intrinsic
+def add_quotient(typing, vector, factor, numerator, square, floor):
+    """vector + factor numerator / (sqrt(square) + floor), lane by lane, for float32 factor and floor."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.FunctionType(_VECTOR, [_VECTOR])
+        sqrt = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{LANES}f32")
+        factor, floor = (_broadcast(builder, arguments[i]) for i in (1, 4))
+        root = builder.fadd(builder.call(sqrt, [arguments[3]]), floor)
+        return _multiply_add(builder, factor, builder.fdiv(arguments[2], root), arguments[0])
+
+    return lanes(vector, types.float32, numerator, square, types.float32), generate
+
+
+@intrinsic
 def add_products(typing, vectors, others, vector):
     """The tuple of vectors[i] + others[i] * vector, lane by lane."""
 

@@ -15,15 +15,18 @@ from descent.dynamics.lanes import (
     add_combination,
     add_multiples,
     add_products,
+    add_quotient,
     aligned_zeros,
     from_tiles,
     load,
     load_rows,
     relu,
+    squared,
     store,
     store_rows,
     store_sums,
     to_tiles,
+    weighted_sum,
     where_positive,
     zeros,
 )
@@ -111,6 +114,75 @@ def _advance(output, hidden, teacher_output, teacher_hidden, key, first, rate, o
             _step(output, hidden, inputs, step * size, following, residuals, activations, batch)
 
 
+@_inlined
+def _moved(weights, gradient, velocities, squares, tile, row, rule):
+    # The weights after the step; `rule`: momentum, share of the gradient, rate; then Adam's decay and floor, or zeros.
+    velocity = weighted_sum(rule[0], load(velocities, tile, row), rule[1], gradient)
+    store(velocities, tile, row, velocity)
+    if rule[3] == 0:
+        return weighted_sum(np.float32(1), weights, -rule[2], velocity)
+    square = weighted_sum(rule[3], load(squares, tile, row), np.float32(1) - rule[3], squared(gradient))
+    store(squares, tile, row, square)
+    return add_quotient(weights, -rule[2], velocity, square, rule[4])
+
+
+@_inlined
+def _step_with_moments(output, hidden, moments, inputs, sample, following, scaled, activations, rule, batch):
+    # As `_step`, but `scaled` are the residuals over m, and the moments stand between gradient and step.
+    zero = zeros((0,))[0]
+    for tile in range(hidden.shape[0]):
+        active = load_rows(activations, tile, batch)
+        gradients = zeros(batch)
+        for row in range(output.shape[1]):
+            weights = load(output, tile, row)
+            gradients = add_multiples(gradients, scaled, row, 0, weights)
+            slope = add_combination(zero, scaled, row, 0, active)
+            store(output, tile, row, _moved(weights, slope, moments[0], moments[1], tile, row, rule))
+        gradients = where_positive(active, gradients)
+        units = zeros(batch)
+        for row in range(hidden.shape[1]):
+            slope = add_combination(zero, inputs, row, sample, gradients)
+            weights = _moved(load(hidden, tile, row), slope, moments[2], moments[3], tile, row, rule)
+            store(hidden, tile, row, weights)
+            units = add_multiples(units, inputs, row, following, weights)
+        store_rows(activations, tile, relu(units))
+
+
+@_inlined
+def _rule(momentum, dampening, decay, floor, rate, step):
+    # Adam's corrections of both moments, as factors of rate and floor; step counts from 1.
+    corrected, root = 1.0, 1.0
+    if decay > 0:
+        root = np.sqrt(1.0 - decay**step)
+        corrected = root / (1.0 - momentum**step)
+    return (np.float32(momentum), np.float32(1.0 - dampening), np.float32(rate * corrected), np.float32(decay),
+            np.float32(floor * root))
+
+
+@njit(**_options)
+def _advance_with_moments(output, hidden, teacher_output, teacher_hidden, moments, constants, key, first, rate,
+                          objectives, inputs, targets, activations, teacher_activations, residuals, losses, batch):
+    size, scale = len(batch), np.float32(1 / len(batch))
+    per_block = targets.shape[0]
+    for start in range(0, len(objectives), per_block):
+        count = min(per_block, len(objectives) - start)
+        fill_normals(inputs, first + start * size, key)
+        _teach(teacher_output, teacher_hidden, inputs, targets, teacher_activations, batch)
+        for tile in range(hidden.shape[0]):
+            store_rows(activations, tile, _activations(hidden, tile, inputs, 0, batch))
+        for step in range(count):
+            _residuals(output, activations, targets[step], residuals, losses, batch)
+            total = np.float32(0)
+            for i in range(size):
+                total += losses[i]
+            objectives[start + step] = np.float32(0.5) * scale * total
+            residuals *= scale
+            following = min(step + 1, per_block - 1) * size
+            rule = _rule(constants[0], constants[1], constants[2], constants[3], rate, first // size + start + step + 1)
+            _step_with_moments(output, hidden, moments, inputs, step * size, following, residuals, activations, rule,
+                               batch)
+
+
 def sample_inputs(dimension: int, first: int, count: int, key) -> np.ndarray:
     """Samples first, ..., first + count - 1 of the stream `key`: (dimension, count), float32, N(0, 1) entries."""
     inputs = np.empty((padded(dimension), count), np.float32)
@@ -152,5 +224,30 @@ class PlantedSGD:
         """Make `steps` steps at learning rate `rate`; each mini-batch's objective before its step, (steps,)."""
         objectives = np.empty(steps, np.float32)
         _advance(*self._weights, *self._teacher, self.key, self.samples, rate, objectives, *self._work, self._batch)
+        self.samples += steps * len(self._batch)
+        return objectives
+
+
+class PlantedMoments(PlantedSGD):
+    """`PlantedSGD` with momentum, or with Adam: moments of the gradient g of each weight W stand before the step.
+
+    Momentum: v <- `momentum` v + (1 - `dampening`) g and W <- W - rate v. With `decay` > 0 also
+    s <- `decay` s + (1 - `decay`) g^2 and, in step t, Adam's (Kingma and Ba, 2015)
+    W <- W - rate v / (1 - momentum^t) / (sqrt(s / (1 - decay^t)) + `floor`), where dampening is to equal momentum.
+
+    Both moments start at 0.
+    """
+
+    def __init__(self, teacher, weights, batch_size: int, key, *, momentum: float, dampening: float = 0.0,
+                 decay: float = 0.0, floor: float = 0.0):
+        super().__init__(teacher, weights, batch_size, key)
+        self._constants = (float(momentum), float(dampening), float(decay), float(floor))
+        self._moments = tuple(aligned_zeros(tiles.shape) for tiles in self._weights for _ in range(2))
+
+    def advance(self, steps: int, rate: float) -> np.ndarray:
+        """Make `steps` steps at learning rate `rate`; each mini-batch's objective before its step, (steps,)."""
+        objectives = np.empty(steps, np.float32)
+        _advance_with_moments(*self._weights, *self._teacher, self._moments, self._constants, self.key, self.samples,
+                              rate, objectives, *self._work, self._batch)
         self.samples += steps * len(self._batch)
         return objectives

@@ -19,8 +19,9 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
 
     `settings`: title, sections (names in order), studies (name: settings block), preview, provenance (rows with stage,
     entry, code, count, versions) and master_seed. `inputs`: template; sections and values (one file each, in the
-    sections' order); claims; figures; proofs. Raises ReportError naming the template, the line and the value when a
-    template uses what is not there, and the claim when no section shows its figure.
+    sections' order); absent_sections (of studies that are switched off); claims; figures; proofs. Raises ReportError
+    naming the template, the line and the value when a template uses what is not there, and the claim when no section
+    shows its figure.
     """
     claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
     figures = _figures(inputs["figures"])
@@ -28,11 +29,15 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
         _section(name, path, values, settings["studies"][name], claims, figures.get(name, {}))
         for name, path, values in zip(settings["sections"], inputs["sections"], inputs["values"], strict=True)
     ]
-    proofs = [render(path, {"claims": claims}) for path in inputs["proofs"]]
+    absent = _absent_anchors(inputs["absent_sections"])
+    for section in sections:
+        section["text"] = _without(absent, section["text"])
+    proofs = [_without(absent, render(path, {"claims": claims})) for path in inputs["proofs"]]
     anchors = _figure_anchors("\n".join([*(section["text"] for section in sections), *proofs]))
     context = {
         **settings, "sections": sections, "proofs": proofs, "claims": claims, "documents": DOCUMENT_TITLES,
-        "rows": [_ledger_row(claim, anchors) for claim in claims.values()], "counts": _counts(claims),
+        "rows": [_ledger_row(claim, anchors, settings["sections"]) for claim in claims.values()],
+        "counts": _counts(claims),
         "setting_rows": {name: _flat(settings["studies"][name]) for name in settings["sections"]},
         "versions": _versions(settings["provenance"]), "quote": json.dumps,
     }
@@ -79,8 +84,27 @@ def _figure_anchors(text: str) -> dict[str, str]:
     return {f"{study}/{name}": anchor for study, name, anchor in found}
 
 
-def _ledger_row(claim: Claim, anchors: Mapping[str, str]) -> dict[str, Any]:
-    if claim.figure and claim.figure not in anchors:
+_KINDS = {"sec": "the section", "fig": "a figure in the section", "tbl": "a table in the section",
+          "eq": "an equation in the section"}
+
+
+def _absent_anchors(paths: list[Path]) -> dict[str, str]:
+    """What a reference to a section that is not in the report, or to something in it, is put into words with."""
+    anchors = {}
+    for path in paths:
+        text = path.read_text("utf-8")
+        title = text.partition("\n")[0].lstrip("# ").partition(" {#")[0]
+        for anchor in re.findall(r"\{#((?:sec|fig|tbl|eq)-[\w-]+)", text):
+            anchors[anchor] = f"{_KINDS[anchor.partition('-')[0]]} *{title}* (not in this report)"
+    return anchors
+
+
+def _without(absent: Mapping[str, str], text: str) -> str:
+    return re.sub(r"@((?:sec|fig|tbl|eq)-[\w-]+)", lambda found: absent.get(found[1], found[0]), text)
+
+
+def _ledger_row(claim: Claim, anchors: Mapping[str, str], studies: list[str]) -> dict[str, Any]:
+    if claim.figure.partition("/")[0] in studies and claim.figure not in anchors:
         shown = ", ".join(anchors) or "none"
         raise ReportError(f"claim {claim.id}: no section shows its figure {claim.figure!r} (shown: {shown})")
     note, tone = verdict_badge(claim)

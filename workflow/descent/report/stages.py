@@ -28,12 +28,15 @@ def stages(title: str, sections: list[str], study_settings: Mapping[str, Mapping
     its jobs) and versions (package: version). Proofs are the files of report/proofs/, in the order of their names.
     """
     shown = [figure for name in sections for figure in figures[name]]
+    present = tuple(f"report/sections/{name}.md" for name in sections)
+    written = sorted(str(path) for path in Path("report/sections").glob("*.md"))
     settings = {
         "title": title, "sections": list(sections), "studies": {name: study_settings[name] for name in sections},
         "preview": preview, "provenance": provenance, "master_seed": master_seed,
     }
     inputs = {
-        "template": "report/report.md", "sections": tuple(f"report/sections/{name}.md" for name in sections),
+        "template": "report/report.md", "sections": present,
+        "absent_sections": tuple(path for path in written if path not in present),
         "values": tuple(values[name] for name in sections), "claims": LEDGER,
         "figures": tuple(figure["svg"] for figure in shown),
         "proofs": tuple(sorted(str(path) for path in Path("report/proofs").glob("*.md"))),
