@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME
 # $(call within,FOLDER) runs what follows with the programs of that environment first.
 within = PATH="$$PWD/$(1)/bin:$$PATH"
 
-.PHONY: help report preview verify store test lint benchmark lock clean environment
+.PHONY: help report preview verify store test test-cluster lint benchmark lock clean environment
 
 help:
 	@echo "make report      the whole laboratory at full size: results/report/report.html, .tex and .pdf"
@@ -18,6 +18,7 @@ help:
 	@echo "make verify      prove that nothing shown is stale"
 	@echo "make store       what the store of finished stages holds, and what it saved"
 	@echo "make test        the test suite"
+	@echo "make test-cluster  the workflow on a real Slurm of virtual nodes (root, and Debian's packages of Slurm)"
 	@echo "make lint        style checks"
 	@echo "make benchmark   measured against PyTorch and JAX: benchmarks/RESULTS.md"
 	@echo "make lock        compile envs/*.txt anew from pyproject.toml"
@@ -42,6 +43,12 @@ store: environment
 test:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt
 	@$(call within,.venv-test) OMP_NUM_THREADS=1 python -m pytest --numprocesses $(CORES) $(PYTEST_ARGUMENTS)
+
+test-cluster:
+	@envs/create "$(PYTHON)" .venv-test envs/test.txt
+	@envs/create "$(PYTHON)" .venv-cluster envs/cluster.txt
+	@$(call within,.venv-test) OMP_NUM_THREADS=1 DESCENT_CLUSTER_ENVIRONMENT="$$PWD/.venv-cluster" \
+		python -m pytest -rs tests/cluster $(PYTEST_ARGUMENTS)
 
 lint:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt

@@ -2,8 +2,6 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-configfile: "config.yaml"
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"

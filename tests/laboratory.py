@@ -137,6 +137,20 @@ def whole_laboratory(shared: Path) -> Laboratory:
     return _finished(shared / "whole laboratory", module_names("studies"), without_network())
 
 
+def call_record(finished: Laboratory) -> list[dict]:
+    """What each stage of a finished laboratory calls; traced by whichever process comes first."""
+    record = finished.root.with_suffix(".calls")
+    environment = {**finished.environment(), "PYTHONPATH": str(finished.root / "workflow"), "OMP_NUM_THREADS": "1"}
+    with open(finished.root.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not record.exists():
+            words = ["-P", CHECKOUT / "tests" / "call_record.py", record, "config.yaml", *finished.overlays]
+            done = subprocess.run([sys.executable, *words], cwd=finished.root, capture_output=True, text=True,
+                                  env=environment)
+            assert done.returncode == 0, done.stderr
+    return json.loads(record.read_text())
+
+
 def without_network() -> list[str]:
     """Words before a command that cut it off from every network; none where this machine cannot do that."""
     words = ["unshare", "--net"]
@@ -148,11 +162,10 @@ def _finished(root: Path, studies: Collection[str], prefix: Iterable[str] = ()) 
     record = root.with_suffix(".overlays")
     with open(root.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.exists():
-            making = root.with_name(f"{root.name} being made")
-            shutil.rmtree(making, ignore_errors=True)
-            made = fresh_checkout(making, studies)
+        if not record.exists():
+            # In its final place: compiled kernels belong to the folder of their source.
+            shutil.rmtree(root, ignore_errors=True)
+            made = fresh_checkout(root, studies)
             made.snakemake("report", prefix=prefix)
             record.write_text(json.dumps(made.overlays))
-            making.rename(root)
     return Laboratory(root, json.loads(record.read_text()))

@@ -14,7 +14,7 @@ from typing import Any
 from descent.pipeline.sidecar import read_sidecar
 from tests.laboratory import CHECKOUT
 
-_CORE = ("__init__.py", "__main__.py", "pipeline", "studies/__init__.py", "data/__init__.py")
+_CORE = ("__init__.py", "__main__.py", "compilation.py", "pipeline", "studies/__init__.py", "data/__init__.py")
 _TAIL = "\nimport runpy\nrunpy.run_module('descent', run_name='__main__', alter_sys=True)\n"
 
 

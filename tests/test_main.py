@@ -40,8 +40,8 @@ def test_a_stage_needs_no_store_no_log_and_no_recipe(library):
 
 
 def test_paths_may_have_equals_signs_and_spaces():
-    stage = parsed("--input", "metrics=results/runs/eta=0.1,init=a b/metrics.parquet")
-    assert stage.inputs == {"metrics": "results/runs/eta=0.1,init=a b/metrics.parquet"}
+    stage = parsed("--input", "metrics=results/runs/eta=0.1+init=a b/metrics.parquet")
+    assert stage.inputs == {"metrics": "results/runs/eta=0.1+init=a b/metrics.parquet"}
 
 
 def test_lists_of_inputs_stay_lists():
@@ -91,11 +91,11 @@ def test_the_schema_is_printed(library):
     done = descent(library, "schema")
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["properties"]) == {
-        "master_seed", "preview", "store", "report", "data", "studies"}
+        "master_seed", "preview", "checkpoint_seconds", "store", "report", "data", "studies"}
 
 
 @pytest.mark.parametrize(("text", "line"), [
-    (None, "descent: config.yaml: [Errno 2] No such file or directory: 'config.yaml'"),
+    (None, "descent: config.yaml: cannot be read (No such file or directory)"),
     ("master_seed: -1\nreport: {title: T}\ndata: {}\nstudies: {}\n",
      "descent: config: master_seed = -1: should be greater than or equal to 0"),
 ])

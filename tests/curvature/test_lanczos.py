@@ -13,7 +13,9 @@ def matrix_with(eigenvalues, rng):
     return orthogonal @ np.diag(eigenvalues) @ orthogonal.T
 
 
-@given(st.lists(st.floats(-100, 100), min_size=4, max_size=40), st.integers(0, 10**6))
+# Rounded: squares of eigenvalues of 1e-305 are no numbers.
+@given(st.lists(st.floats(-100, 100).map(lambda value: round(value, 6)), min_size=4, max_size=40),
+       st.integers(0, 10**6))
 def test_both_ends_lie_within_their_residuals(eigenvalues, seed):
     rng = np.random.default_rng(seed)
     matrix = matrix_with(eigenvalues, rng)

@@ -1,6 +1,8 @@
 """A set of the user's own: what is read, and that every bad file is refused by name and line."""
 
 import json
+import pickle
+import random
 
 import numpy as np
 import pyarrow as pa
@@ -74,7 +76,7 @@ def test_parquet_gives_what_csv_gives(tmp_path):
     ("a,b,y\n", "0 rows are too few"),
     ("a,b,y\n1,2,3\n1,3,4\n1,4,6\n1,0,5\n", "column 'a' is constant"),
     ("\n", "no column 'a'"),
-    (GOOD.encode() + b"\xff\xfe,1,2,3\n", "not a readable CSV file"),
+    (GOOD.encode() + b"\xff\xfe,1,2,3\n", "line 6: not UTF-8 text"),
 ])
 def test_bad_csv_files_are_refused_by_name_and_line(tmp_path, text, message):
     with pytest.raises(TableError) as fault:
@@ -104,6 +106,9 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
 @pytest.mark.parametrize(("more", "message"), [
     ({"path": "a.pkl"}, "must end in .csv or .parquet"),
     ({"path": "results/data/diabetes.parquet"}, "what the laboratory makes"),
+    ({"path": "docs/../results/data/diabetes.parquet"}, "what the laboratory makes"),
+    ({"path": "{x}.csv"}, "without braces and ://"),
+    ({"path": "s3://bucket/a.csv"}, "without braces and ://"),
     ({"inputs": ["a", "y"]}, "must be different columns"),
     ({"inputs": ["a", "a"]}, "must be different columns"),
 ])
@@ -118,6 +123,61 @@ def test_a_missing_file_is_named_when_the_work_is_planned(tmp_path, monkeypatch)
     (tmp_path / "mine.yaml").write_text(json.dumps({"data": {"user_regression": block}}))
     with pytest.raises(ConfigError, match="docs/absent.csv: cannot read this source file .No such file"):
         Plan(read(["config.yaml", str(tmp_path / "mine.yaml")]))
+
+
+FULL = "a,name,b,y\n" + "".join(f"{i},u,{i * i % 7}.5,{i**3 % 11}\n" for i in range(30))
+
+
+def damaged(rng: random.Random, data: bytes) -> bytes:
+    i, j, found = rng.randrange(len(data)), rng.randrange(len(data)), bytearray(data)
+    found[i] ^= 1 << rng.randrange(8)
+    return rng.choice([
+        data[:i], bytes(found), data[:i] + rng.randbytes(rng.randrange(1, 9)) + data[i:], data[:i] + data[i + 9:],
+        data[:i] + data[j:j + 40] + data[i:], data[:i] + data[i:i + 1] * 1000 + data[i:]])
+
+
+@pytest.mark.parametrize("name", ["set.csv", "set.parquet"])
+def test_a_damaged_file_is_read_or_refused_in_one_printable_line(tmp_path, name):
+    good = FULL.encode()
+    if name.endswith("parquet"):
+        rows = np.loadtxt(FULL.splitlines(), delimiter=",", skiprows=1, usecols=(0, 2, 3)).T
+        pq.write_table(pa.table(dict(zip("aby", rows))), tmp_path / name)
+        good = (tmp_path / name).read_bytes()
+    rng, refused = random.Random(0), 0
+    for _ in range(400):
+        line = refusal(tmp_path, damaged(rng, good), name)
+        refused += bool(line)
+        assert line == "" or line.startswith(f"{tmp_path}/{name}: ")
+        assert line.isprintable()
+        assert len(line) <= 320 + len(str(tmp_path))
+    assert 0 < refused < 400
+
+
+def refusal(folder, data: bytes, name: str) -> str:
+    try:
+        found = made(folder, data, name)[0]
+    except TableError as error:
+        return str(error)
+    assert np.isfinite(found["x"]).all()
+    return ""
+
+
+@pytest.mark.parametrize("text", [
+    pickle.dumps({"a": 1}), FULL.encode("utf-16"), b"PK\x03\x04" + bytes(50), b'"a\n\x07x",b,y\n1,2,3\n',
+    b"a,b,y\n1e308,2,3\n-1e308,3,4\n1,1,1\n0,5,6\n", b"a,b,y\n1e-320,2,3\n2e-320,3,4\n1e-321,1,1\n0,5,6\n",
+    b"a,b,y\n" + b"9" * 3_000_000 + b",2,3\n", b",".join(b"c%d" % i for i in range(20000)) + b"\n",
+])
+@pytest.mark.parametrize("name", ["set.csv", "set.parquet"])
+def test_what_is_no_table_of_numbers_is_refused(tmp_path, text, name):
+    assert refusal(tmp_path, text, name) != ""
+
+
+def test_a_small_file_of_many_rows_is_refused_before_it_is_read(tmp_path):
+    rows = np.zeros(2 * 10**6)
+    pq.write_table(pa.table({"a": rows, "b": rows, "y": rows}), tmp_path / "set.parquet", compression="zstd")
+    assert (tmp_path / "set.parquet").stat().st_size < 10**5
+    with pytest.raises(TableError, match="2000000 rows of 3 columns are more than 5000000 numbers"):
+        made(tmp_path, name="set.parquet")
 
 
 def test_the_example_is_fisher_s(tmp_path):

@@ -72,6 +72,21 @@ def test_an_ensemble_is_its_members(block, batch):
     np.testing.assert_allclose(ensemble.remainder(), [descent.remainder() for descent in single], atol=1e-12)
 
 
+@pytest.mark.parametrize("train_outputs", [False, True])
+def test_goes_on_from_a_state_with_the_same_bits(train_outputs):
+    first, second = (DeviceDescent(*problem(), 0.1, M**-0.5, 10, train_outputs, device="cpu") for _ in range(2))
+    for _ in range(7):
+        first.step()
+    second.restore({name: np.array(value) for name, value in first.state().items()})
+    for _ in range(7):
+        first.step()
+        second.step()
+    assert second.steps == 14
+    assert second.loss() == first.loss()
+    for name, value in first.state().items():
+        np.testing.assert_array_equal(second.state()[name], value)
+
+
 def test_results_are_copies():
     descent = DeviceDescent(*problem(), 0.1, M**-0.5, device="cpu")
     before = [descent.hidden, descent.outputs, descent.residual, descent.patterns]

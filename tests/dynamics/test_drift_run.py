@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from descent.dynamics.drift_run import Window, drift_run, examined_steps
+from descent.dynamics.drift_run import drift_run, examined_steps, opened_window
 from descent.dynamics.gradient_descent import GradientDescent
 from descent.kernels.neural_tangent_kernel import h_patterns
 from descent.kernels.sliding_kernel import sliding_correction
@@ -25,7 +25,7 @@ def test_examined_steps():
 
 
 def test_a_pattern_that_returns_is_told_from_one_that_crosses():
-    window = Window(descent(0.1))
+    window = opened_window(descent(0.1))
     for changes in ([1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 1]):
         mask = np.zeros((M, N), bool)
         mask[0, :4] = changes

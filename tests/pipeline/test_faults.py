@@ -160,7 +160,8 @@ WATCHED = {
 def test_a_full_disk_is_one_line_and_nothing_half_made_has_a_record(library, moment):
     done = library.run("slow", {"seconds": 0}, prelude=WATCHED[moment])
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "descent: [Errno 28] No space left on device"
+    line = f"descent: toy: no space left on the disk to make {OUTPUT}; make room and run it again"
+    assert done.stderr.splitlines()[-1] == line
     assert "Traceback" not in done.stderr
     assert not (library.root / "results/a/.provenance/text.txt.json").exists()
     assert library.leftovers() == []

@@ -169,6 +169,36 @@ NOTICED = {
     "type of a number": ({"main.py": "def entry():\n    return 1\n"}, ("main.py", "1", "1.0")),
     "text that is no docstring": (
         {"main.py": "def entry():\n    'about'\n    return 'text'\n"}, ("main.py", "text", "other")),
+    "a name that another function has for itself": (
+        {"main.py": "def f():\n    return 1\ndef entry():\n    def inner():\n        f = 0\n        return f\n"
+                    "    return inner() + f()\n"}, ("main.py", "return 1", "return 2")),
+    "a name that only a comprehension has for itself": (
+        {"main.py": "def f():\n    return 1\ndef entry():\n    return [f for f in (0, 0)], f()\n"},
+        ("main.py", "return 1", "return 2")),
+    "what a comprehension goes through": (
+        {"main.py": "def f():\n    return [1]\ndef entry():\n    return [f for f in f()]\n"},
+        ("main.py", "[1]", "[2]")),
+    "a name declared global": (
+        {"main.py": "def f():\n    return 1\ndef entry():\n    global f\n    f = f or 0\n    return f()\n"},
+        ("main.py", "return 1", "return 2")),
+    "default of a parameter of the same name": (
+        {"main.py": "def f():\n    return 1\ndef entry(f=f()):\n    return f\n"},
+        ("main.py", "return 1", "return 2")),
+    "default of a keyword of the same name": (
+        {"main.py": "def f():\n    return 1\ndef entry(*, f=f()):\n    return f\n"},
+        ("main.py", "return 1", "return 2")),
+    "attribute of a local class by the same name": (
+        {"main.py": "def f():\n    return 1\ndef entry():\n    class C:\n        f = f\n    return C.f()\n"},
+        ("main.py", "return 1", "return 2")),
+    "attribute of a class by the same name": (
+        {"main.py": "def f():\n    return 1\nclass C:\n    f = f\ndef entry():\n    return C.f()\n"},
+        ("main.py", "return 1", "return 2")),
+    "annotation of a field, kept as text": (
+        {"main.py": "from __future__ import annotations\nclass K:\n    k = 1\nclass C:\n    field: K\n"
+                    "def entry():\n    return C\n"}, ("main.py", "k = 1", "k = 2")),
+    "annotation kept as text that a decorator asks for": (
+        {"main.py": "from __future__ import annotations\nfrom pydantic import validate_call\nclass C:\n    k = 1\n"
+                    "@validate_call\ndef entry(c: C):\n    return c\n"}, ("main.py", "k = 1", "k = 2")),
 }
 
 UNNOTICED = {
@@ -196,6 +226,21 @@ UNNOTICED = {
         {**A, "main.py": "from .a import f\ndef entry():\n    return 1\n"}, ("main.py", "import f", "import g")),
     "attributes of a module itself": (
         {**A, "main.py": "from . import a\ndef entry():\n    return a.__name__\n"}, ("a.py", "x + 2", "x + 4")),
+    "another function by the name of a variable": (
+        {"main.py": "def f():\n    return 1\ndef entry():\n    f = 0\n    return f\n"},
+        ("main.py", "return 1", "return 2")),
+    "another function by the name of a parameter": (
+        {"main.py": "def f():\n    return 1\ndef entry(f):\n    return (lambda: f)()\n"},
+        ("main.py", "return 1", "return 2")),
+    "another function by the name of a method's variable": (
+        {"main.py": "def f():\n    return 1\nclass C:\n    def m(self, f):\n        return f\n"
+                    "def entry():\n    return C().m(0)\n"}, ("main.py", "return 1", "return 2")),
+    "another function by the name of what a comprehension counts": (
+        {"main.py": "def f():\n    return 1\ndef entry():\n    return [f for f in (0, 0)]\n"},
+        ("main.py", "return 1", "return 2")),
+    "annotation kept as text": (
+        {"main.py": "from __future__ import annotations\nclass C:\n    k = 1\ndef entry(c: C) -> C:\n    return c\n"},
+        ("main.py", "k = 1", "k = 2")),
 }
 
 
@@ -239,7 +284,7 @@ def test_entries_share_a_closure(tmp_path):
 
 @pytest.mark.parametrize(("files", "message"), [
     ({"main.py": "from .a import *\ndef entry():\n    pass\n", "a.py": ""}, "hides what is used"),
-    ({"main.py": "def entry():\n    from numpy import *\n"}, "hides what is used"),
+    ({"main.py": "def entry():\n    from numpy import *\n"}, "only allowed at module level"),
     ({"main.py": "def entry(:\n"}, "main.py"),
     ({"main.py": "def entry():\n    return '\x00'\n"}, "main.py"),
     ({"main.py": "def other():\n    pass\n"}, "descent.main has no entry"),

@@ -117,7 +117,7 @@ FAULTS = [
     ("report", {"title": ""}, "report.title = \"\"", "at least 1 character"),
     ("report", {"title": "T", "engine": "word"}, "report.engine = \"word\"", "'auto', 'latex' or 'typst'"),
     ("store", {"limit_gib": 0}, "store.limit_gib = 0", "greater than 0"),
-    ("colour", "red", "colour = \"red\"", "no such key (allowed: master_seed, preview, store, report, data, studies)"),
+    ("colour", "red", "colour = \"red\"", "no such key (allowed: master_seed, preview, checkpoint_seconds, store, "),
 ]
 
 
@@ -211,7 +211,8 @@ FILES = [
     (b"just text", "must be a mapping"),
     (b"a: [1\n", "expected"), (b"a: \xff\xfe", "utf-8"), (b"a: b: c", "not allowed"), (b"\xff\xfea\x00:\x00", "utf-8"),
     (b"a: !!python/object/apply:os.system [echo]", "python/object"), (b"a: " + b"9" * 5000, "digits"),
-    (b"a: " + b"[" * 5000, ""), (b"? [1, 2]\n: 3\n", "unhashable"), (b"a: *b", "undefined alias"), (b"a:\tb: c", ""),
+    (b"a: " + b"[" * 5000, ""), (b"? [1, 2]\n: 3\n", "line 1: a key must be a word"),
+    (b"a: *b", "undefined alias"), (b"a:\tb: c", ""),
 ]
 
 

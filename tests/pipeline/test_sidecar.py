@@ -53,11 +53,21 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(output):
     assert read_sidecar(output) == before
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "{}", *(
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "{}", "[" * 100_000, *(
     json.dumps({name: value for name, value in {**WHOLE, "state": []}.items() if name != missing})
-    for missing in ("digest", "recipe", "inputs", "key", "state"))])
+    for missing in ("digest", "recipe", "inputs", "key", "state"))], ids=lambda text: text[:60])
 def test_a_damaged_record_is_none(output, text):
     sidecar_path(output).write_text(text)
+    assert read_sidecar(output) is None
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("digest", None), ("recipe", 1), ("state", "then"), ("inputs", []), ("key", {}), ("settings", []), ("parts", "f"),
+    ("versions", ["numpy"]), ("replicates", 3), ("cpu_seconds", "long"), ("wall_seconds", []), ("peak_memory_mb", {}),
+    ("cpu", 4),
+])
+def test_a_record_that_says_something_else_than_records_do_is_none(output, name, value):
+    write_sidecar(output, {**read_sidecar(output), name: value}, output.with_name("partial"))
     assert read_sidecar(output) is None
 
 

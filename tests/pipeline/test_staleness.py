@@ -92,7 +92,7 @@ def test_an_added_grid_point_runs_alone(laboratory):
     laboratory.configure("studies: {planted_relu: {learning_rate: {rates: [0.001, 0.01, 0.02, 1.0]}}}")
     ran = laboratory.run("results/planted_relu/runs/init=gaussian/best_learning_rate.parquet")
     assert {path for path in ran.outputs if path.endswith("metrics.parquet")} == {
-        "results/planted_relu/runs/init=gaussian,factor=2,eta=0.02/metrics.parquet"
+        "results/planted_relu/runs/init=gaussian+factor=2+eta=0.02/metrics.parquet"
     }
     assert not ran.outputs & before
 
@@ -221,7 +221,7 @@ def test_a_cached_kernel_does_not_outlive_a_function_it_calls(laboratory):
     assert any(part.startswith("descent.dynamics.") for part in record["parts"])
     folders = {path.name.split("-")[0] for path in laboratory.path(".descent/numba").iterdir()}
     assert record["code"] in folders
-    path = "results/planted_relu/runs/init=gaussian,factor=2,eta=0.01/metrics.parquet"
+    path = "results/planted_relu/runs/init=gaussian+factor=2+eta=0.01/metrics.parquet"
     original = laboratory.path(path).read_bytes()
     laboratory.replace("workflow/descent/dynamics/philox.py", "0x9E3779B9", "0x9E3779BB")
     assert path in laboratory.run(path).computed

@@ -17,12 +17,12 @@ RUNS = st.dictionaries(st.sampled_from(["eta", "init", "width", "depth", "a_very
 
 
 @pytest.mark.parametrize(("settings", "name"), [
-    ({"eta": 0.01, "init": "gaussian"}, "eta=0.01,init=gaussian"),
-    ({"init": "Gaussian", "eta": 1e-2}, "init=gaussian,eta=0.01"),
+    ({"eta": 0.01, "init": "gaussian"}, "eta=0.01+init=gaussian"),
+    ({"init": "Gaussian", "eta": 1e-2}, "init=gaussian+eta=0.01"),
     ({"eta": 0.1 + 0.2}, "eta=0.30000000000000004"),
-    ({"eta": 1e-5, "r": 1e22}, "eta=1e-05,r=1e+22"),
-    ({"eta": 1.0, "n": 1}, "eta=1.0,n=1"),
-    ({"fixed": True, "decay": None, "t": -0.5}, "fixed=true,decay=none,t=-0.5"),
+    ({"eta": 1e-5, "r": 1e22}, "eta=1e-05+r=1e+22"),
+    ({"eta": 1.0, "n": 1}, "eta=1.0+n=1"),
+    ({"fixed": True, "decay": None, "t": -0.5}, "fixed=true+decay=none+t=-0.5"),
 ])
 def test_names_are_readable(settings, name):
     assert slug(settings) == name
@@ -64,7 +64,7 @@ def test_names_are_safe_and_short(settings):
 def test_long_names_keep_their_beginning_and_differ_in_their_end():
     settings = {f"setting_{i}": 0.1 for i in range(12)}
     other = {**settings, "setting_11": 0.2}
-    assert slug(settings)[:55] == slug(other)[:55] == ",".join(f"setting_{i}=0.1" for i in range(4))
+    assert slug(settings)[:55] == slug(other)[:55] == "+".join(f"setting_{i}=0.1" for i in range(4))
     assert len(slug(settings)) == 80
     assert slug(settings) != slug(other)
     cased = {**settings, "name": "A"}, {**settings, "name": "a"}

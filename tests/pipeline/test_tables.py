@@ -62,7 +62,7 @@ def test_some_columns(table):
 
 
 def test_the_name_of_a_run_s_folder_is_no_column(table):
-    run = table.parent / "eta=0.1,init=a"
+    run = table.parent / "eta=0.1+init=a"
     run.mkdir()
     moved = table.rename(run / "replicate=3")
     assert list(read_table(moved)) == ["replicate", "loss", "w"]

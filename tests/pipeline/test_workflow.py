@@ -162,8 +162,13 @@ def test_a_store_that_cannot_be_is_named_before_any_work(checkout):
 
 def test_two_runs_in_one_directory_do_not_mix(checkout, smoke):
     first = _start(checkout)
-    time.sleep(1.5)
+    while not list(checkout.path(".snakemake").glob("locks/*")):
+        assert first.poll() is None
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)  # so that it cannot have finished when the second one looks
     second = checkout.snakemake("report", check=False)
+    first.send_signal(signal.SIGCONT)
+    assert second.returncode != 0
+    assert "Directory cannot be locked" in second.stdout + second.stderr
     assert first.wait(timeout=120) == 0
-    assert second.returncode == 0 or "locked" in second.stdout + second.stderr
     assert checkout.results() == smoke.results()

@@ -53,7 +53,7 @@ def test_values_agree_with_the_tables(finished):
 
 
 def test_compared_runs_start_from_the_same_weights(finished):
-    kept = [read_table(path) for path in sorted(finished.glob("runs/network=theorem,*/trajectory.parquet"))]
+    kept = [read_table(path) for path in sorted(finished.glob("runs/network=theorem+*/trajectory.parquet"))]
     for table in kept[1:]:
         assert (table["hidden"][table["step"] == 0] == kept[0]["hidden"][kept[0]["step"] == 0]).all()
 

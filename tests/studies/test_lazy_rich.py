@@ -31,7 +31,7 @@ def test_verdicts_and_controls_do_not_depend_on_the_seed(finished):
 
 def test_values_agree_with_the_tables(finished):
     values = json.loads((finished / "values.json").read_text("utf-8"))
-    looks = read_table(finished / "runs" / "activation=relu,start=doubled,data=planted" / "trajectory.parquet")
+    looks = read_table(finished / "runs" / "activation=relu+start=doubled+data=planted" / "trajectory.parquet")
     limit = looks["test_error"][np.isinf(looks["scale"])]
     assert values["relu_tangent_error"] == pytest.approx(limit.mean())
     assert values["count"] == len(np.unique(looks["scale"])) - 1
@@ -47,7 +47,7 @@ def test_values_agree_with_the_tables(finished):
 
 
 def test_digits_have_no_test_error_and_all_runs_start_in_the_kernel(finished):
-    digits = read_table(finished / "runs" / "activation=relu,start=doubled,data=mnist1d" / "trajectory.parquet")
+    digits = read_table(finished / "runs" / "activation=relu+start=doubled+data=mnist1d" / "trajectory.parquet")
     assert np.isnan(digits["test_error"]).all()
     for path in finished.glob("runs/*/metrics.parquet"):
         table = read_table(path)

@@ -61,7 +61,7 @@ def test_divergence_is_data(blocks, tmp_path):
     block, data = blocks
     block = with_settings(block, learning_rate={"factor": 2, "epochs": 3, "rates": [0.01, 1000.0]})
     results = run_study("planted_relu", block, data, 1, tmp_path)
-    metrics = read_table(results / "runs" / "init=gaussian,factor=2,eta=1000.0" / "metrics.parquet")
+    metrics = read_table(results / "runs" / "init=gaussian+factor=2+eta=1000.0" / "metrics.parquet")
     assert sorted(set(metrics["replicate"].tolist())) == list(range(block.replicates))
     last = metrics["diverged_step"] > 0
     assert np.isnan(metrics["objective"][last]).all()

@@ -45,7 +45,7 @@ def test_values_agree_with_the_tables(finished):
     (data,) = values["sets"]
     assert (data["n"], data["d"]) == (64, 10)
     law = next(row for row in values["laws"] if row["start"] == "independent" and row["time"] == 2)
-    table = read_table(finished / "runs" / "data=synthetic_regression,init=theorem,m=8192" / "metrics.parquet")
+    table = read_table(finished / "runs" / "data=synthetic_regression+init=theorem+m=8192" / "metrics.parquet")
     last = table["flow_time"] == 2
     assert law["movement_last"] == pytest.approx(np.exp(np.mean(np.log(table["movement"][last]))))
     assert law["deviation_first"] > 5 * law["deviation_last"]
@@ -53,8 +53,8 @@ def test_values_agree_with_the_tables(finished):
 
 
 def test_halved_steps_start_from_the_same_weights(finished):
-    whole = read_table(finished / "runs" / "data=synthetic_regression,init=theorem,m=2048" / "metrics.parquet")
-    halved = read_table(finished / "runs" / "data=synthetic_regression,step=halved" / "metrics.parquet")
+    whole = read_table(finished / "runs" / "data=synthetic_regression+init=theorem+m=2048" / "metrics.parquet")
+    halved = read_table(finished / "runs" / "data=synthetic_regression+step=halved" / "metrics.parquet")
     for replicate in (0, 1):
         same = [np.unique(table["start_error"][(table["width"] == 2048) & (table["replicate"] == replicate)])
                 for table in (whole, halved)]

@@ -12,10 +12,12 @@ if __name__ == "__main__":
             signal.signal(_stop, lambda number, _: sys.exit(128 + number))
 
 import argparse  # noqa: E402
+import errno  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+from descent.pipeline.checkpoint import SECONDS  # noqa: E402
 from descent.pipeline.stage import Stage  # noqa: E402
 
 
@@ -63,6 +65,7 @@ def _stage_parser() -> argparse.ArgumentParser:
     parser.add_argument("--read-only-store", action="store_true", default="DESCENT_READ_ONLY_STORE" in os.environ,
                         help="take from the store, add nothing (as with the variable DESCENT_READ_ONLY_STORE)")
     parser.add_argument("--exact", action="store_true", help="reuse only results of the same CPU type")
+    parser.add_argument("--checkpoint-seconds", type=float, default=SECONDS, help="time between checkpoints of a loop")
     parser.add_argument("--log", type=Path)
     return parser
 
@@ -70,13 +73,6 @@ def _stage_parser() -> argparse.ArgumentParser:
 def _verify_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m descent verify", description="Prove that nothing shown is stale.")
     parser.add_argument("--configfile", nargs="*", default=[], help="files on top of config.yaml")
-    return parser
-
-
-def _store_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m descent store", description="What the store holds and saved.")
-    parser.add_argument("--configfile", nargs="*", default=[], help="files on top of config.yaml")
-    parser.add_argument("--evict", action="store_true", help="remove now what is beyond the limit")
     return parser
 
 
@@ -110,6 +106,13 @@ def _snapshot_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _store_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m descent store", description="What the store holds and saved.")
+    parser.add_argument("--configfile", nargs="*", default=[], help="files on top of config.yaml")
+    parser.add_argument("--evict", action="store_true", help="remove now what is beyond the limit")
+    return parser
+
+
 def stage_of(arguments: argparse.Namespace) -> Stage:
     """The stage that a command line describes."""
     return Stage(
@@ -124,11 +127,17 @@ def stage_of(arguments: argparse.Namespace) -> Stage:
 
 
 def _run_stage(arguments: argparse.Namespace) -> None:
-    from descent.pipeline.runner import Run
+    from descent.pipeline.runner import Run, no_space
     from descent.pipeline.store import open_store
 
-    store = open_store(arguments.store, arguments.read_only_store)
-    Run(stage_of(arguments), store, arguments.recipe, arguments.log, arguments.exact).execute()
+    stage, store = stage_of(arguments), open_store(arguments.store, arguments.read_only_store)
+    try:
+        Run(stage, store, arguments.recipe, arguments.log, arguments.exact,
+            arguments.checkpoint_seconds).execute()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(no_space(stage)) from None
 
 
 def _verify(arguments: argparse.Namespace) -> None:
@@ -140,15 +149,6 @@ def _verify(arguments: argparse.Namespace) -> None:
     if faults:
         raise ValueError("\n".join(f"{path}: {reason}" for path, reason in faults.items()))
     print("descent: verified: every output of the report comes from the current code, settings and inputs")
-
-
-def _store(arguments: argparse.Namespace) -> None:
-    from descent.pipeline import settings
-    from descent.pipeline.plan import Plan
-    from descent.pipeline.store_status import store_status
-
-    plan = Plan(settings.read(["config.yaml", *arguments.configfile]))
-    print("\n".join(store_status(plan, arguments.evict)))
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -172,15 +172,24 @@ def _snapshot(arguments: argparse.Namespace) -> None:
     snapshot.write(snapshot.take(arguments.results), arguments.file)
 
 
+def _store(arguments: argparse.Namespace) -> None:
+    from descent.pipeline import settings
+    from descent.pipeline.plan import Plan
+    from descent.pipeline.store_status import store_status
+
+    plan = Plan(settings.read(["config.yaml", *arguments.configfile]))
+    print("\n".join(store_status(plan, arguments.evict)))
+
+
 def _dispatch(words: list[str]) -> None:
     if words[:1] == ["verify"]:
         _verify(_verify_parser().parse_args(words[1:]))
-    elif words[:1] == ["store"]:
-        _store(_store_parser().parse_args(words[1:]))
     elif words[:1] == ["compare"]:
         _compare(_compare_parser().parse_args(words[1:]))
     elif words[:1] == ["snapshot"]:
         _snapshot(_snapshot_parser().parse_args(words[1:]))
+    elif words[:1] == ["store"]:
+        _store(_store_parser().parse_args(words[1:]))
     elif words[:1] == ["schema"]:
         from descent.pipeline.settings import schema
 
@@ -198,4 +207,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        # Nothing is left to stop, and Python's own end would answer a signal with a traceback.
+        for _stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(_stop, signal.SIG_IGN)

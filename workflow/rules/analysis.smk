@@ -10,10 +10,12 @@ rule ntk_spectrum:
         command=stage_command("results/{study}/runs/{run}/ntk_spectrum.parquet"),
     log:
         "results/{study}/runs/{run}/ntk_spectrum.parquet.log",
+    group: batch_of("results/{study}/runs/{run}/ntk_spectrum.parquet")
     priority: priority_of("results/{study}/runs/{run}/ntk_spectrum.parquet")
     resources:
         mem_mb=memory_of("results/{study}/runs/{run}/ntk_spectrum.parquet"),
         runtime=minutes_of("results/{study}/runs/{run}/ntk_spectrum.parquet"),
+        gpu=gpus_of("results/{study}/runs/{run}/ntk_spectrum.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -29,10 +31,12 @@ rule hessian_spectrum:
         command=stage_command("results/{study}/runs/{run}/hessian_spectrum.parquet"),
     log:
         "results/{study}/runs/{run}/hessian_spectrum.parquet.log",
+    group: batch_of("results/{study}/runs/{run}/hessian_spectrum.parquet")
     priority: priority_of("results/{study}/runs/{run}/hessian_spectrum.parquet")
     resources:
         mem_mb=memory_of("results/{study}/runs/{run}/hessian_spectrum.parquet"),
         runtime=minutes_of("results/{study}/runs/{run}/hessian_spectrum.parquet"),
+        gpu=gpus_of("results/{study}/runs/{run}/hessian_spectrum.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -48,10 +52,12 @@ rule convergence_bound:
         command=stage_command("results/{study}/runs/{run}/convergence_bound.parquet"),
     log:
         "results/{study}/runs/{run}/convergence_bound.parquet.log",
+    group: batch_of("results/{study}/runs/{run}/convergence_bound.parquet")
     priority: priority_of("results/{study}/runs/{run}/convergence_bound.parquet")
     resources:
         mem_mb=memory_of("results/{study}/runs/{run}/convergence_bound.parquet"),
         runtime=minutes_of("results/{study}/runs/{run}/convergence_bound.parquet"),
+        gpu=gpus_of("results/{study}/runs/{run}/convergence_bound.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -67,10 +73,12 @@ rule joint_spectrum:
         command=stage_command("results/{study}/runs/{run}/joint_spectrum.parquet"),
     log:
         "results/{study}/runs/{run}/joint_spectrum.parquet.log",
+    group: batch_of("results/{study}/runs/{run}/joint_spectrum.parquet")
     priority: priority_of("results/{study}/runs/{run}/joint_spectrum.parquet")
     resources:
         mem_mb=memory_of("results/{study}/runs/{run}/joint_spectrum.parquet"),
         runtime=minutes_of("results/{study}/runs/{run}/joint_spectrum.parquet"),
+        gpu=gpus_of("results/{study}/runs/{run}/joint_spectrum.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -86,10 +94,12 @@ rule best_learning_rate:
         command=stage_command("results/{study}/runs/{run}/best_learning_rate.parquet"),
     log:
         "results/{study}/runs/{run}/best_learning_rate.parquet.log",
+    group: batch_of("results/{study}/runs/{run}/best_learning_rate.parquet")
     priority: priority_of("results/{study}/runs/{run}/best_learning_rate.parquet")
     resources:
         mem_mb=memory_of("results/{study}/runs/{run}/best_learning_rate.parquet"),
         runtime=minutes_of("results/{study}/runs/{run}/best_learning_rate.parquet"),
+        gpu=gpus_of("results/{study}/runs/{run}/best_learning_rate.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -105,10 +115,12 @@ rule table:
         command=stage_command("results/{study}/tables/{table}.parquet"),
     log:
         "results/{study}/tables/{table}.parquet.log",
+    group: batch_of("results/{study}/tables/{table}.parquet")
     priority: priority_of("results/{study}/tables/{table}.parquet")
     resources:
         mem_mb=memory_of("results/{study}/tables/{table}.parquet"),
         runtime=minutes_of("results/{study}/tables/{table}.parquet"),
+        gpu=gpus_of("results/{study}/tables/{table}.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:

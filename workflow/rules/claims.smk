@@ -10,10 +10,12 @@ rule claims:
         command=stage_command("results/{study}/claims.parquet"),
     log:
         "results/{study}/claims.parquet.log",
+    group: batch_of("results/{study}/claims.parquet")
     priority: priority_of("results/{study}/claims.parquet")
     resources:
         mem_mb=memory_of("results/{study}/claims.parquet"),
         runtime=minutes_of("results/{study}/claims.parquet"),
+        gpu=gpus_of("results/{study}/claims.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -29,10 +31,12 @@ rule values:
         command=stage_command("results/{study}/values.json"),
     log:
         "results/{study}/values.json.log",
+    group: batch_of("results/{study}/values.json")
     priority: priority_of("results/{study}/values.json")
     resources:
         mem_mb=memory_of("results/{study}/values.json"),
         runtime=minutes_of("results/{study}/values.json"),
+        gpu=gpus_of("results/{study}/values.json"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -48,10 +52,12 @@ rule ledger:
         command=stage_command("results/claims.parquet"),
     log:
         "results/claims.parquet.log",
+    group: batch_of("results/claims.parquet")
     priority: priority_of("results/claims.parquet")
     resources:
         mem_mb=memory_of("results/claims.parquet"),
         runtime=minutes_of("results/claims.parquet"),
+        gpu=gpus_of("results/claims.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:

@@ -9,17 +9,37 @@ from pathlib import Path
 CHECKOUT = Path(workflow.basedir)
 sys.path.insert(0, str(CHECKOUT / "workflow"))
 
+from descent.pipeline.configuration import check_files
 from descent.pipeline.fingerprint import FingerprintError
 from descent.pipeline.plan import Plan
 from descent.pipeline.session import Session, check_results_folder
 from descent.pipeline.settings import ConfigError
+from snakemake.dag import DAG
 
 # Stages run this checkout's code with this interpreter, whatever is installed elsewhere.
 os.environ["PYTHONPATH"] = str(CHECKOUT / "workflow")
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
+
+async def _any_time(*_):
+    """No stage is made to fail by a clock that went back, or differs between machines: times decide nothing here."""
+
+
+DAG.check_output_mtime = _any_time
+
 try:
     check_results_folder()
+    # Snakemake would read a file of any kind or size, and run Python that it contains.
+    check_files(["config.yaml", *workflow.overwrite_configfiles])
+except (ConfigError, OSError) as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+
+configfile: "config.yaml"
+
+
+try:
     PLAN = Plan(config)
 except (ConfigError, FingerprintError, OSError) as error:
     print(error, file=sys.stderr)
@@ -57,6 +77,7 @@ def _ask_store(found):
 
 
 RUN = "python -m descent {params.command}"
+_SNAKEMAKE_MB = 500  # of the processes of Snakemake's that a cluster starts beside the stage
 
 
 wildcard_constraints:
@@ -94,12 +115,26 @@ def priority_of(pattern):
     return lambda wildcards: round(PLAN.remaining_seconds.get(pattern.format(**wildcards), 0))
 
 
+# A retry (the profile of a cluster asks for them) gets twice the memory and time of the attempt before.
 def memory_of(pattern):
-    return lambda wildcards: _stage(pattern, wildcards).memory_mb
+    return lambda wildcards, attempt: (_SNAKEMAKE_MB + _stage(pattern, wildcards).memory_mb) * 2 ** (attempt - 1)
 
 
 def minutes_of(pattern):
-    return lambda wildcards: 2 + round(_stage(pattern, wildcards).seconds / 20)
+    return lambda wildcards, attempt: (2 + round(_stage(pattern, wildcards).seconds / 20)) * 2 ** (attempt - 1)
+
+
+def gpus_of(pattern):
+    return lambda wildcards: int(_stage(pattern, wildcards).settings.get("device") == "cuda")
+
+
+def batch_of(pattern):
+    def batch(wildcards):
+        name = PLAN.batch(pattern.format(**wildcards))
+        workflow.parent_groupids[name] = "short"  # the profile says how many of these make one job
+        return name
+
+    return batch
 
 
 onsuccess:

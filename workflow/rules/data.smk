@@ -10,10 +10,12 @@ rule planted_relu:
         command=stage_command("results/data/planted_relu.parquet"),
     log:
         "results/data/planted_relu.parquet.log",
+    group: batch_of("results/data/planted_relu.parquet")
     priority: priority_of("results/data/planted_relu.parquet")
     resources:
         mem_mb=memory_of("results/data/planted_relu.parquet"),
         runtime=minutes_of("results/data/planted_relu.parquet"),
+        gpu=gpus_of("results/data/planted_relu.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -29,10 +31,12 @@ rule mnist1d:
         command=stage_command("results/data/mnist1d.parquet"),
     log:
         "results/data/mnist1d.parquet.log",
+    group: batch_of("results/data/mnist1d.parquet")
     priority: priority_of("results/data/mnist1d.parquet")
     resources:
         mem_mb=memory_of("results/data/mnist1d.parquet"),
         runtime=minutes_of("results/data/mnist1d.parquet"),
+        gpu=gpus_of("results/data/mnist1d.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -48,10 +52,12 @@ rule diabetes:
         command=stage_command("results/data/diabetes.parquet"),
     log:
         "results/data/diabetes.parquet.log",
+    group: batch_of("results/data/diabetes.parquet")
     priority: priority_of("results/data/diabetes.parquet")
     resources:
         mem_mb=memory_of("results/data/diabetes.parquet"),
         runtime=minutes_of("results/data/diabetes.parquet"),
+        gpu=gpus_of("results/data/diabetes.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -67,10 +73,12 @@ rule synthetic_regression:
         command=stage_command("results/data/synthetic_regression.parquet"),
     log:
         "results/data/synthetic_regression.parquet.log",
+    group: batch_of("results/data/synthetic_regression.parquet")
     priority: priority_of("results/data/synthetic_regression.parquet")
     resources:
         mem_mb=memory_of("results/data/synthetic_regression.parquet"),
         runtime=minutes_of("results/data/synthetic_regression.parquet"),
+        gpu=gpus_of("results/data/synthetic_regression.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -86,10 +94,12 @@ rule user_regression:
         command=stage_command("results/data/user_regression.parquet"),
     log:
         "results/data/user_regression.parquet.log",
+    group: batch_of("results/data/user_regression.parquet")
     priority: priority_of("results/data/user_regression.parquet")
     resources:
         mem_mb=memory_of("results/data/user_regression.parquet"),
         runtime=minutes_of("results/data/user_regression.parquet"),
+        gpu=gpus_of("results/data/user_regression.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:

@@ -12,10 +12,12 @@ rule figure:
         command=stage_command("results/{study}/figures/{figure}.svg"),
     log:
         "results/{study}/figures/{figure}.svg.log",
+    group: batch_of("results/{study}/figures/{figure}.svg")
     priority: priority_of("results/{study}/figures/{figure}.svg")
     resources:
         mem_mb=memory_of("results/{study}/figures/{figure}.svg"),
         runtime=minutes_of("results/{study}/figures/{figure}.svg"),
+        gpu=gpus_of("results/{study}/figures/{figure}.svg"),
     conda:
         "../../envs/environment.yaml"
     shell:

@@ -10,10 +10,12 @@ rule report_source:
         command=stage_command("results/report/report.md"),
     log:
         "results/report/report.md.log",
+    group: batch_of("results/report/report.md")
     priority: priority_of("results/report/report.md")
     resources:
         mem_mb=memory_of("results/report/report.md"),
         runtime=minutes_of("results/report/report.md"),
+        gpu=gpus_of("results/report/report.md"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -29,10 +31,12 @@ rule report_html:
         command=stage_command("results/report/report.html"),
     log:
         "results/report/report.html.log",
+    group: batch_of("results/report/report.html")
     priority: priority_of("results/report/report.html")
     resources:
         mem_mb=memory_of("results/report/report.html"),
         runtime=minutes_of("results/report/report.html"),
+        gpu=gpus_of("results/report/report.html"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -48,10 +52,12 @@ rule report_tex:
         command=stage_command("results/report/report.tex"),
     log:
         "results/report/report.tex.log",
+    group: batch_of("results/report/report.tex")
     priority: priority_of("results/report/report.tex")
     resources:
         mem_mb=memory_of("results/report/report.tex"),
         runtime=minutes_of("results/report/report.tex"),
+        gpu=gpus_of("results/report/report.tex"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -67,10 +73,12 @@ rule report_pdf:
         command=stage_command("results/report/report.pdf"),
     log:
         "results/report/report.pdf.log",
+    group: batch_of("results/report/report.pdf")
     priority: priority_of("results/report/report.pdf")
     resources:
         mem_mb=memory_of("results/report/report.pdf"),
         runtime=minutes_of("results/report/report.pdf"),
+        gpu=gpus_of("results/report/report.pdf"),
     conda:
         "../../envs/environment.yaml"
     shell:
@@ -86,10 +94,12 @@ rule verdict:
         command=stage_command("results/report/verdict.txt"),
     log:
         "results/report/verdict.txt.log",
+    group: batch_of("results/report/verdict.txt")
     priority: priority_of("results/report/verdict.txt")
     resources:
         mem_mb=memory_of("results/report/verdict.txt"),
         runtime=minutes_of("results/report/verdict.txt"),
+        gpu=gpus_of("results/report/verdict.txt"),
     conda:
         "../../envs/environment.yaml"
     shell:

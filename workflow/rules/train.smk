@@ -11,10 +11,12 @@ rule train:
         command=stage_command("results/{study}/runs/{run}/metrics.parquet"),
     log:
         "results/{study}/runs/{run}/metrics.parquet.log",
+    group: batch_of("results/{study}/runs/{run}/metrics.parquet")
     priority: priority_of("results/{study}/runs/{run}/metrics.parquet")
     resources:
         mem_mb=memory_of("results/{study}/runs/{run}/metrics.parquet"),
         runtime=minutes_of("results/{study}/runs/{run}/metrics.parquet"),
+        gpu=gpus_of("results/{study}/runs/{run}/metrics.parquet"),
     conda:
         "../../envs/environment.yaml"
     shell:

@@ -10,12 +10,14 @@ import numpy as np
 from descent.bounds.convolution_norm import symbol_range, wave_norm
 from descent.bounds.implicit_convolution import LATE, STEPS
 from descent.bounds.implicit_convolution_checks import ends
-from descent.dynamics.huber_descent import HuberProblem
 
 
-def summary(tables: Mapping[str, Mapping[str, Any]], norms: Sequence[Mapping[str, float]], large: HuberProblem,
+def summary(tables: Mapping[str, Mapping[str, Any]], norms: Sequence[Mapping[str, float]], kernel: np.ndarray,
             settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Flat values and rows for tables: limits of both problems, descents by step, products and descent at large n."""
+    """Flat values and rows for tables: limits of both problems, descents by step, products and descent at large n.
+
+    `kernel` is that of the large problem.
+    """
     table = tables["descents"]
     last = ends(table)
     found = {
@@ -27,7 +29,7 @@ def summary(tables: Mapping[str, Mapping[str, Any]], norms: Sequence[Mapping[str
         "norms": [dict(row) for row in norms],
         "tails_problems": int(np.sum((np.array(last["case"]) == "tails") & (np.array(last["name"]) == "half")
                                      & (last["local"] < 0.999 * last["smoothness"]))),
-        **_large(tables["large"], large), **_at_document_step(table, settings),
+        **_large(tables["large"], kernel, settings["large"]["size"]), **_at_document_step(table, settings),
     }
     found["findings"] = [_finding(found, settings)]
     return found
@@ -70,9 +72,9 @@ def _gap_at(table: Mapping[str, Any], name: str, iteration: int) -> float:
     return float((table["gap"] / table["start"])[rows & (table["iteration"] == iteration)][0])
 
 
-def _large(table: Mapping[str, Any], problem: HuberProblem) -> dict[str, Any]:
-    runs, (least, greatest) = np.array(table["run"]), symbol_range(problem.kernel, problem.size)
-    lower = wave_norm(problem.kernel, problem.size)
+def _large(table: Mapping[str, Any], kernel: np.ndarray, size: int) -> dict[str, Any]:
+    runs, (least, greatest) = np.array(table["run"]), symbol_range(kernel, size)
+    lower = wave_norm(kernel, size)
     found = {"large_norm_lower": lower, "large_norm_upper": greatest, "large_norm_width": (greatest - lower) / greatest,
              "large_least": least}
     for run in ("document", "best"):

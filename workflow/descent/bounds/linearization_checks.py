@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from descent.claims import Outcome
 from descent.dynamics.width_checks import exponent_within
-from descent.networks.smooth_activation import ACTIVATIONS, Elementwise, SmoothActivation
+from descent.networks.smooth_activation import ACTIVATIONS, SMOOTHNESS, SOFTPLUS, Elementwise, SmoothActivation
 from descent.networks.smooth_network import linearization_by_units, network_gradient, network_outputs
 
 Table = Mapping[str, np.ndarray]
@@ -124,7 +124,7 @@ def one_step_expansion(steps: Sequence[tuple], signed: bool = True, eta: float =
     b_j = η Σ_k y_k σ′(w_{0,j}ᵀx_k) x_kᵀx, γ = sup |σ‴| = 1/(6√3) of softplus; at all inputs. Unless `signed`, the sum
     is taken without the a_j. Observed: the greatest ratio of the two sides.
     """
-    softplus, ratios = ACTIVATIONS["softplus"], []
+    softplus, ratios = SOFTPLUS, []
     for hidden, signs, inputs, labels in steps:
         first, width = hidden @ inputs.T, len(signs)
         b = eta * (softplus.slope(first) * labels) @ (inputs @ inputs.T)
@@ -178,7 +178,7 @@ def equality(table: Table, smoothness: float, directions: Sequence[str], margin:
 
 def sharpness(tables: Mapping[str, Table], factor: float = 1.0, share: float = 0.999) -> Outcome:
     """For every activation some draw reaches `share` of the bound with `factor` β. Observed: the least best ratio."""
-    best = [bound_ratios(table, factor * ACTIVATIONS[name].smoothness).max() for name, table in tables.items()]
+    best = [bound_ratios(table, factor * SMOOTHNESS[name]).max() for name, table in tables.items()]
     cases = sum(len(table["width"]) for table in tables.values())
     return Outcome(float(min(best)), share, cases, bool(min(best) >= share))
 

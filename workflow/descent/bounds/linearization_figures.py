@@ -10,7 +10,7 @@ from descent.bounds import linearization_checks as checks
 from descent.bounds.linearization import DIRECTIONS
 from descent.bounds.linearization_summary import DATA, rows_of, smoothness_column, with_relative_movement
 from descent.figures import COLORS, THEORY, new_figure
-from descent.networks.smooth_activation import ACTIVATIONS
+from descent.networks.smooth_activation import SMOOTHNESS
 from descent.statistics import power_law
 
 Table = Mapping[str, np.ndarray]
@@ -23,9 +23,9 @@ SIGN_COLORS = {"random": COLORS[0], "equal": COLORS[1]}
 def draw_ratios(table: Table):
     """Distribution of gap over bound for each activation and direction; how often the printed bound fails."""
     figure, axes = new_figure(2, 2, height=5.6)
-    for panel, (name, activation) in zip(axes.flat, ACTIVATIONS.items(), strict=False):
+    for panel, (name, smoothness) in zip(axes.flat, SMOOTHNESS.items(), strict=False):
         chosen = rows_of(table, "activation", name)
-        ratios = checks.bound_ratios(chosen, activation.smoothness)
+        ratios = checks.bound_ratios(chosen, smoothness)
         for direction, color in zip(DIRECTIONS, COLORS, strict=False):
             values = np.sort(ratios[chosen["direction"] == direction])
             panel.step(values, np.arange(1, len(values) + 1) / len(values), color=color, where="post",
@@ -42,7 +42,7 @@ def _draw_failures(panel, table: Table) -> None:
     other = checks.printed_failures(table, smoothness_column(table), False)
     same = checks.printed_failures(table, smoothness_column(table), True)
     scales = np.unique(table["scale"])
-    for name, marker, color in zip(ACTIVATIONS, ("o", "s", "^"), COLORS[5:8], strict=True):
+    for name, marker, color in zip(SMOOTHNESS, ("o", "s", "^"), COLORS[5:8], strict=True):
         here = np.asarray(table["activation"]) == name
         panel.semilogx(scales, [other[here & (table["scale"] == scale)].mean() for scale in scales], color=color,
                        marker=marker, markersize=3.5, label=f"$V$ by itself, {ACTIVATION_NAMES[name]}")
@@ -101,7 +101,7 @@ def _draw_run(row, table: Table, signs: str, color: str) -> None:
     _draw_law(row[0], table, "gap", color, f"{signs} signs")
     _draw_law(row[1], table, "model_gap", color)
     widths, movement = checks.greatest_over_time(table, "movement")
-    _line(row[0], widths, ACTIVATIONS["softplus"].smoothness / 2 * movement**2 / np.sqrt(widths), color, ":")
+    _line(row[0], widths, SMOOTHNESS["softplus"] / 2 * movement**2 / np.sqrt(widths), color, ":")
     for column in ("movement", "relative_movement"):
         widths, values = checks.greatest_over_time(table, column)
         row[2].plot(widths, values, "o", color=color, markersize=2.5, alpha=0.6)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from descent.bounds import linearization_checks as checks
-from descent.networks.smooth_activation import ACTIVATIONS
+from descent.networks.smooth_activation import SMOOTHNESS
 from descent.statistics import power_law
 
 Table = Mapping[str, np.ndarray]
@@ -33,11 +33,11 @@ def draw_values(table: Table) -> dict[str, Any]:
     same, other = (checks.printed_failures(table, smoothness, point) for point in (True, False))
     small = table["scale"] == table["scale"].min()
     rows = []
-    for name, activation in ACTIVATIONS.items():
+    for name, beta in SMOOTHNESS.items():
         chosen = rows_of(table, "activation", name)
-        ratios = checks.bound_ratios(chosen, activation.smoothness)
+        ratios = checks.bound_ratios(chosen, beta)
         here = np.asarray(table["activation"]) == name
-        rows.append({"activation": name, "draws": len(ratios), "smoothness": activation.smoothness,
+        rows.append({"activation": name, "draws": len(ratios), "smoothness": beta,
                      "greatest": float(ratios.max()), "below_one": float(1 - ratios.max()),
                      "gaussian_median": float(np.median(ratios[chosen["direction"] == "gaussian"])),
                      "attained": int(np.count_nonzero(ratios == 1)), "same_point": float(same[here].mean()),
@@ -49,7 +49,7 @@ def draw_values(table: Table) -> dict[str, Any]:
 
 def smoothness_column(table: Table) -> np.ndarray:
     """β of the activation of each row."""
-    return np.array([ACTIVATIONS[name].smoothness for name in table["activation"]])
+    return np.array([SMOOTHNESS[name] for name in table["activation"]])
 
 
 def exponent_row(data: str, signs: str, table: Table) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def exponent_row(data: str, signs: str, table: Table) -> dict[str, Any]:
     for column in EXPONENTS:
         slope, half = power_law(*checks.greatest_over_time(table, column), 0.05)
         row |= {f"{column}_slope": slope, f"{column}_half": half}
-    ratios = checks.training_ratios(table, ACTIVATIONS["softplus"].smoothness)
+    ratios = checks.training_ratios(table, SMOOTHNESS["softplus"])
     widths = table["width"][table["step"] > 0]
     narrow, wide = (float(ratios[widths == width].max()) for width in (widths.min(), widths.max()))
     end, first = table["step"] == table["step"].max(), table["step"] == 0
@@ -85,7 +85,7 @@ def printed_in_training(tables: Sequence[Table]) -> dict[str, float]:
 
     The ratio is the geometric mean over the runs, for the narrowest and for the widest network.
     """
-    smoothness = ACTIVATIONS["softplus"].smoothness
+    smoothness = SMOOTHNESS["softplus"]
     found = {"printed_share": checks.printed_along_training(tables, smoothness).observed}
     for name, pick in (("narrow", np.min), ("wide", np.max)):
         ratios = [_end_ratio(table, pick(table["width"]), smoothness) for table in tables]

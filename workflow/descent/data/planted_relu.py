@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from descent.pipeline.randomness import generator, philox_key
 from descent.pipeline.settings import Block
@@ -22,15 +22,26 @@ class Settings(Block):
     output_dimension: int = Field(..., ge=1, le=200, description="n, coordinates of an output y (jhu.2a)")
     teachers: int = Field(..., ge=1, le=1000, description="Teachers drawn; as many replicates may be asked for")
 
+    @property
+    def numbers(self) -> int:
+        """Weights of all teachers together."""
+        return self.teachers * self.teacher_width * (self.input_dimension + self.output_dimension)
+
+    @model_validator(mode="after")
+    def _weights_fit(self):
+        if self.numbers > 10**8:
+            raise ValueError(f"teachers * teacher_width * (input_dimension + output_dimension) = {self.numbers}: "
+                             "must be at most 100000000")
+        return self
+
 
 def stage(settings: Settings, master_seed: int) -> Stage:
     """The stage that draws the teachers; a teacher does not depend on how many are drawn."""
-    numbers = settings.teachers * settings.teacher_width * (settings.input_dimension + settings.output_dimension)
     return Stage(
         rule="planted_relu", entry="descent.data.planted_relu:teachers",
         settings={"master_seed": master_seed, **settings.model_dump()}, inputs={},
-        outputs={"table": "results/data/planted_relu.parquet"}, seconds=0.1, memory_mb=200,
-        megabytes=8e-6 * numbers,
+        outputs={"table": "results/data/planted_relu.parquet"}, seconds=0.1,
+        memory_mb=200 + round(4e-5 * settings.numbers), megabytes=8e-6 * settings.numbers,
     )
 
 

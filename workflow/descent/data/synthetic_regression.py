@@ -23,10 +23,11 @@ class Settings(Block):
 
 def stage(settings: Settings, master_seed: int) -> Stage:
     """The stage that writes `results/data/synthetic_regression.parquet`."""
+    megabytes = 8e-6 * settings.samples * (settings.input_dimension + 1)
     return Stage("synthetic_regression", "descent.data.synthetic_regression:synthetic_regression",
                  {"master_seed": master_seed, **settings.model_dump()}, {},
                  {"table": "results/data/synthetic_regression.parquet"}, seconds=0.1,
-                 megabytes=8e-6 * settings.samples * (settings.input_dimension + 1))
+                 memory_mb=300 + round(5 * megabytes), megabytes=megabytes)
 
 
 def synthetic_regression(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:

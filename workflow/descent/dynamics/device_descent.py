@@ -6,7 +6,8 @@ the weights and of one byte a pattern. The CPU's fused kernel is the reference; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,6 +72,19 @@ class DeviceDescent:
             self._evaluate(units, self._X[following], now == following)
         self._set_residual(following)
         self.steps += 1
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        return {"W": self._W, "A": self._A, "active": self._active, "R": self._R, "U": self._U, "E": self._E}
+
+    def state(self) -> dict[str, Any]:
+        """What steps change, as NumPy arrays, for a `Checkpoint`."""
+        return {"steps": self.steps, **{name: tensor.numpy(force=True) for name, tensor in self._tensors().items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of an object with the same arguments."""
+        self.steps = int(state["steps"])
+        for name, tensor in self._tensors().items():
+            tensor.copy_(torch.from_numpy(state[name]))
 
     def _update(self, units: slice, X: torch.Tensor) -> None:
         W, A, (P, S) = self._W[:, units], self._A[:, units], self._scratch(units)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,22 @@ import numpy as np
 from descent.dynamics.gradient_descent import GradientDescent
 from descent.kernels.neural_tangent_kernel import h_patterns
 from descent.kernels.sliding_kernel import sliding_correction
+from descent.pipeline.checkpoint import Checkpoint
 
 
+@dataclass
 class Window:
-    """Some consecutive steps: patterns that change and return, and the sum of residuals over the steps."""
+    """Some consecutive steps from `step` on: patterns that change and return, and the sum of residuals over the steps.
 
-    def __init__(self, descent: GradientDescent):
-        self.residual, self.loss, self.step = descent.residual[:, 0], descent.loss(), descent.steps
-        self.total = np.zeros(descent.n)
-        self._changed, self.returned = np.zeros((2, *descent.patterns.shape), bool)
+    `residual` (n,) and `loss` at its beginning; `total` (n,); `changed` and `returned` (m, n).
+    """
+
+    residual: np.ndarray
+    loss: float
+    step: int
+    total: np.ndarray
+    changed: np.ndarray
+    returned: np.ndarray
 
     def update(self, residual: np.ndarray, changes: np.ndarray) -> None:
         """Take in one step: the residual (n,) before it and the patterns (m, n) that it changed.
@@ -27,8 +35,31 @@ class Window:
         sides. One that changes once has crossed it.
         """
         self.total += residual
-        self.returned |= self._changed & changes
-        self._changed |= changes
+        self.returned |= self.changed & changes
+        self.changed |= changes
+
+
+def opened_window(descent: GradientDescent) -> Window:
+    """A window that begins at the next step."""
+    unchanged = np.zeros((2, *descent.patterns.shape), bool)
+    return Window(descent.residual[:, 0], descent.loss(), descent.steps, np.zeros(descent.n), *unchanged)
+
+
+class Windows(dict[int, Window]):
+    """Open windows by the step that closes them."""
+
+    def state(self) -> dict[str, Any]:
+        """All fields of all windows, for a `Checkpoint`."""
+        return {f"{end} {name}": value for end, window in self.items() for name, value in vars(window).items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Open the windows of an earlier state."""
+        fields: dict[int, dict[str, Any]] = {}
+        for key, value in state.items():
+            end, name = key.split()
+            fields.setdefault(int(end), {})[name] = value
+        self.clear()
+        self.update({end: Window(**values) for end, values in fields.items()})
 
 
 def examined_steps(steps: int, longest: int, count: int, more: Sequence[int] = ()) -> list[int]:
@@ -46,9 +77,9 @@ def drift_run(descent: GradientDescent, inputs: np.ndarray, eta: float, steps: i
     """
     start = (descent.hidden, descent.patterns)
     reference = h_patterns(inputs, start[1].T)
-    losses, rows, windows = [descent.loss()], [examine(descent, inputs, start, reference, eta, None)], {}
-    for k in range(1, steps + 1):
-        windows |= {end: Window(descent) for end in examined if end - window == k - 1 and end >= 2 * window}
+    losses, rows, windows = [descent.loss()], [examine(descent, inputs, start, reference, eta, None)], Windows()
+    for k in Checkpoint(descent, losses, rows, windows).over(range(1, steps + 1)):
+        windows |= {end: opened_window(descent) for end in examined if end - window == k - 1 and end >= 2 * window}
         before, residual = (descent.patterns, descent.residual[:, 0]) if windows else (None, None)
         descent.step()
         losses.append(descent.loss())

@@ -12,6 +12,7 @@ from descent.dynamics.kernel_dynamics import KernelDynamics
 from descent.kernels.neural_tangent_kernel import h_patterns
 from descent.networks.theorem_network import label_targets
 from descent.networks.two_layer import activation_patterns
+from descent.pipeline.checkpoint import Checkpoint
 from descent.pipeline.randomness import generator
 
 Table = Mapping[str, np.ndarray]
@@ -44,15 +45,14 @@ def record_residuals(descent: GradientDescent, gram: np.ndarray, eta: float, ste
     Metrics: step, flow_time = η · step, loss (½‖u − y‖², a sum) and defect ‖r(k) − (I − η H) r(k − 1)‖, H = `gram`, by
     which the step missed the fixed kernel's (0 at step 0). Trajectory: step, flow_time, residual r = u − y (rows of n).
     """
-    before = descent.residual[:, 0]
-    metrics, residuals = [(0, descent.loss(), 0.0)], [before]
-    while descent.steps < steps:
+    metrics, residuals = [(0, descent.loss(), 0.0)], [descent.residual[:, 0]]
+    for k in Checkpoint(descent, metrics, residuals).over(range(1, steps + 1)):
+        before = descent.residual[:, 0]
         descent.step()
         after = descent.residual[:, 0]
-        metrics.append((descent.steps, descent.loss(), np.linalg.norm(after - before + eta * (gram @ before))))
-        if descent.steps in kept:
+        metrics.append((k, descent.loss(), np.linalg.norm(after - before + eta * (gram @ before))))
+        if k in kept:
             residuals.append(after)
-        before = after
     step, loss, defect = map(np.array, zip(*metrics, strict=True))
     return ({"step": step, "flow_time": eta * step, "loss": loss, "defect": defect},
             {"step": np.array(kept), "flow_time": eta * np.array(kept), "residual": np.array(residuals)})

@@ -7,7 +7,9 @@ than its multiplications; two BLAS products with the passes between them take ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numba
 import numpy as np
@@ -215,6 +217,20 @@ class GradientDescent:
         self._U *= self._scale
         np.subtract(self._U, self._YT[following], out=self._R)
         self.steps += 1
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {"W": self._W, "A": self._A, "active": self._active, "R": self._R, "U": self._U, "E": self._E,
+                "P": self._P}
+
+    def state(self) -> dict[str, Any]:
+        """What steps change, for a `Checkpoint`."""
+        return {"steps": self.steps, **self._arrays()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of an object with the same arguments."""
+        self.steps = int(state["steps"])
+        for name, array in self._arrays().items():
+            array[:] = state[name]
 
     @property
     def hidden(self) -> np.ndarray:

@@ -89,9 +89,18 @@ class HuberProblem:
 
 def legacy_problem(size: int, kernel_size: int, ridge: float) -> HuberProblem:
     """The document's draw: np.random.seed(0), k = randn(r), b = randn(n − r + 1), without touching the global state."""
-    draws = np.random.RandomState(0)  # noqa: NPY002 — the document's generator
+    draws = _legacy_draws()
     kernel = draws.randn(kernel_size)
     return HuberProblem(kernel, draws.randn(size - kernel_size + 1), ridge)
+
+
+def legacy_kernel(kernel_size: int) -> np.ndarray:
+    """The kernel of `legacy_problem`, which is the same at every n."""
+    return _legacy_draws().randn(kernel_size)
+
+
+def _legacy_draws() -> np.random.RandomState:
+    return np.random.RandomState(0)  # noqa: NPY002 — the document's generator
 
 
 def scaled(problem: HuberProblem, scale: float, ridge: float) -> HuberProblem:

@@ -10,6 +10,7 @@ import numpy as np
 from descent.dynamics.kernel_dynamics import KernelDynamics
 from descent.dynamics.recorded_descent import log_spaced_steps
 from descent.kernels.neural_tangent_kernel import h_patterns
+from descent.pipeline.checkpoint import Checkpoint
 
 
 def unit_rows(inputs: np.ndarray) -> np.ndarray:
@@ -37,10 +38,10 @@ def descend(descent: Any, inputs: np.ndarray, kept: Sequence[int],
     initial, rows, residuals = h_patterns(inputs, first.T), [], [descent.residual[:, 0]]
     distance = {"distance": spectral_norm(initial - limit),
                 "frobenius": len(start) * float(np.sum(np.square(initial - limit)))}
-    while descent.steps < kept[-1]:
+    for k in Checkpoint(descent, rows, residuals).over(range(1, kept[-1] + 1)):
         descent.step()
         residuals.append(descent.residual[:, 0])
-        if descent.steps in kept:
+        if k in kept:
             now, moved = descent.patterns, np.linalg.norm(descent.hidden - start, axis=1)
             rows.append({**distance, "drift": spectral_norm(h_patterns(inputs, now.T) - initial),
                          "movement": float(moved.max()), "movement_rms": float(np.sqrt(np.mean(np.square(moved)))),

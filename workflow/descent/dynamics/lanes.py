@@ -57,12 +57,8 @@ class _LanesModel(PrimitiveModel):
         super().__init__(manager, kind, _VECTOR)
 
 
-def _registered() -> LanesType:
-    register_model(LanesType)(_LanesModel)
-    return LanesType()
-
-
-lanes = _registered()
+register_model(LanesType)(_LanesModel)
+lanes = LanesType()
 
 
 def _address(context, builder, kind, array, indices):

@@ -8,6 +8,7 @@ import numpy as np
 
 from descent.dynamics.planted_sgd import PlantedSGD, sample_inputs
 from descent.kernels.arc_cosine import PlantedRisk
+from descent.pipeline.checkpoint import Checkpoint
 
 
 def measured_epochs(run: PlantedSGD, teacher, *, learning_rate: float, epochs: int, steps: int, halve_every: int,
@@ -23,23 +24,24 @@ def measured_epochs(run: PlantedSGD, teacher, *, learning_rate: float, epochs: i
     `diverged_step`, the step from the start of the run whose objective was not finite first, 0 if all were.
     The objectives of a diverged epoch are NaN.
     """
-    risk = PlantedRisk(*teacher)
-    last, time = risk(*run.weights), 0.0
-    for epoch in range(1, epochs + 1):
+    risk, rows = PlantedRisk(*teacher), []
+    loop = Checkpoint(run, rows)
+    yield from rows
+    last, time = (rows[-1]["risk"], rows[-1]["time"]) if rows else (risk(*run.weights), 0.0)
+    for epoch in loop.over(range(1, epochs + 1), until=lambda: bool(rows) and rows[-1]["diverged_step"] > 0):
         rate = learning_rate * 0.5 ** ((epoch - 1) // halve_every)
         fresh = fresh_objectives(run, teacher, fresh_samples)
         first, points = last, dense_points if (epoch - 1) % halve_every < dense_epochs else 2
         objectives, risks = _epoch(run, risk, rate, steps, points, first)
         last, time = risks[-1], time + rate * steps
-        yield {
+        rows.append({
             "epoch": epoch, "learning_rate": rate, "time": time,
             **_mean_and_error("objective", "objective_error", objectives),
             "risk": last, "mean_risk": float(np.trapezoid(risks) / points), "first_risk": first,
             **_mean_and_error("fresh_objective", "fresh_error", fresh),
             "diverged_step": _diverged_step(objectives, (epoch - 1) * steps),
-        }
-        if not np.isfinite(objectives).all():
-            return
+        })
+        yield rows[-1]
 
 
 def risk_deviation(table: dict[str, np.ndarray]) -> dict[str, float]:

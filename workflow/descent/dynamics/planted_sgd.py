@@ -7,6 +7,9 @@ The samples come in blocks from `philox.fill_normals`, the teacher's outputs fro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -220,6 +223,19 @@ class PlantedSGD:
         output, hidden = self._weights
         return from_tiles(output, self.width), from_tiles(hidden, self.width)
 
+    def _tiles(self) -> list[np.ndarray]:
+        return self._weights
+
+    def state(self) -> dict[str, Any]:
+        """What steps change, for a `Checkpoint`."""
+        return {"samples": self.samples, **{f"tiles {i}": tiles for i, tiles in enumerate(self._tiles())}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of an object with the same arguments."""
+        self.samples = int(state["samples"])
+        for i, tiles in enumerate(self._tiles()):
+            tiles[:] = state[f"tiles {i}"]
+
     def advance(self, steps: int, rate: float) -> np.ndarray:
         """Make `steps` steps at learning rate `rate`; each mini-batch's objective before its step, (steps,)."""
         objectives = np.empty(steps, np.float32)
@@ -243,6 +259,9 @@ class PlantedMoments(PlantedSGD):
         super().__init__(teacher, weights, batch_size, key)
         self._constants = (float(momentum), float(dampening), float(decay), float(floor))
         self._moments = tuple(aligned_zeros(tiles.shape) for tiles in self._weights for _ in range(2))
+
+    def _tiles(self) -> list[np.ndarray]:
+        return [*self._weights, *self._moments]
 
     def advance(self, steps: int, rate: float) -> np.ndarray:
         """Make `steps` steps at learning rate `rate`; each mini-batch's objective before its step, (steps,)."""

@@ -11,6 +11,7 @@ import numpy as np
 from descent.dynamics.planted_sgd import PlantedMoments, PlantedSGD
 from descent.kernels.arc_cosine import PlantedRisk
 from descent.networks.initialization import two_layer_weights
+from descent.pipeline.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, order=True)
@@ -59,16 +60,18 @@ def scheduled_epochs(run: PlantedSGD, risk: PlantedRisk, *, rate: float, epochs:
     after the epoch (NaN before the last unless `every_risk`); `time`: the sum of learning rates so far. A run that
     diverges ends with the epoch in which it does, whose objective is infinite.
     """
-    time = 0.0
-    for epoch in range(1, epochs + 1):
+    rows: list[dict[str, float]] = []
+    loop = Checkpoint(run, rows)
+    yield from rows
+    time = rows[-1]["time"] if rows else 0.0
+    for epoch in loop.over(range(1, epochs + 1), until=lambda: bool(rows) and rows[-1]["objective"] == np.inf):
         now = rate * 0.5 ** ((epoch - 1) * intervals // epochs)
         objectives = run.advance(steps, now).astype(float)
         whole, time = bool(np.isfinite(objectives).all()), time + now * steps
-        yield {"epoch": epoch, "step": epoch * steps, "learning_rate": now, "time": time,
-               "objective": float(objectives.mean()) if whole else np.inf,
-               "risk": risk(*run.weights) if whole and (every_risk or epoch == epochs) else np.nan}
-        if not whole:
-            return
+        rows.append({"epoch": epoch, "step": epoch * steps, "learning_rate": now, "time": time,
+                     "objective": float(objectives.mean()) if whole else np.inf,
+                     "risk": risk(*run.weights) if whole and (every_risk or epoch == epochs) else np.nan})
+        yield rows[-1]
 
 
 def ending(rows: list[dict[str, float]], epochs: int, first_risk: float, null_risk: float) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from descent.dynamics.gradient_descent import GradientDescent
+from descent.pipeline.checkpoint import Checkpoint
 
 # A squared error this many times the initial one is not going to come back.
 DIVERGED = 1e6
@@ -28,17 +29,17 @@ def record(descent: GradientDescent, eta: float, steps: int, every: int,
     A run whose loss exceeds 10⁶ times the first, or is not a number, stops there: the last row of both is that step.
     """
     metrics, trajectory = [(0, descent.loss(), 0.0)], [(0, descent.hidden.ravel(), descent.outputs.ravel(), 0)]
-    while descent.steps < steps:
-        before = descent.patterns if descent.steps + 1 in kept else None
+
+    def diverged() -> bool:
+        return not metrics[-1][1] <= DIVERGED * metrics[0][1]
+
+    for k in Checkpoint(descent, metrics, trajectory).over(range(1, steps + 1), until=diverged):
+        before = descent.patterns if k in kept else None
         descent.step()
-        k = descent.steps
         if k % every == 0 or k == steps:
             metrics.append((k, descent.loss(), descent.remainder() if every == 1 else np.nan))
-        diverged = not metrics[-1][1] <= DIVERGED * metrics[0][1]
-        if before is not None or diverged:
+        if before is not None or diverged():
             trajectory.append((k, descent.hidden.ravel(), descent.outputs.ravel(), _crossings(before, descent)))
-        if diverged:
-            break
     weights = _columns(trajectory, ("step", "hidden", "outputs", "crossings"), eta)
     return _columns(metrics, ("step", "loss", "remainder"), eta), weights
 

@@ -11,6 +11,7 @@ import numpy as np
 from descent.dynamics.gradient_descent import GradientDescent
 from descent.kernels.neural_tangent_kernel import h_patterns
 from descent.networks.two_layer import activation_patterns, relu_outputs
+from descent.pipeline.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def run_stages(hidden: np.ndarray, training: Training, stages: Sequence[Training
         first = activation_patterns(hidden, training.inputs[chosen])
         descent = GradientDescent(now, training.outputs, training.inputs[chosen], training.targets[chosen], stage.eta,
                                   training.scale)
-        for k in range(stage.steps + 1):
+        for k in Checkpoint(descent, metrics, states).over(range(stage.steps + 1)):
             if k:
                 descent.step()
             where = (number, stage.digits, descent.n, k, step + k, time + stage.eta * k)

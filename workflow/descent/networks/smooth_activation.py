@@ -105,11 +105,14 @@ def _half_square_remainder(z, delta):
     return delta * delta / 2
 
 
+# β by itself: what reads only this does not depend on the functions.
+SMOOTHNESS = {"softplus": 0.25, "tanh": 4 / (3 * sqrt(3)), "quadratic": 1.0}
+SOFTPLUS = SmoothActivation(_softplus, _sigmoid, _softplus_curvature, _softplus_remainder,
+                            smoothness=SMOOTHNESS["softplus"], steepest=0.0)
 ACTIVATIONS = {
-    "softplus": SmoothActivation(_softplus, _sigmoid, _softplus_curvature, _softplus_remainder,
-                                 smoothness=0.25, steepest=0.0),
+    "softplus": SOFTPLUS,
     "tanh": SmoothActivation(np.tanh, _tanh_slope, _tanh_curvature, _tanh_remainder,
-                             smoothness=4 / (3 * sqrt(3)), steepest=atanh(1 / sqrt(3))),
+                             smoothness=SMOOTHNESS["tanh"], steepest=atanh(1 / sqrt(3))),
     "quadratic": SmoothActivation(_half_square, _identity, np.ones_like, _half_square_remainder,
-                                  smoothness=1.0, steepest=0.0),
+                                  smoothness=SMOOTHNESS["quadratic"], steepest=0.0),
 }

@@ -35,6 +35,7 @@ def stage_environment(code: str) -> dict[str, str]:
         "SOURCE_DATE_EPOCH": str(EPOCH),
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": str(caches / "matplotlib"),
+        "NUMBA_CACHE_LOCATOR_CLASSES": "descent.compilation.StageLocator",
         "NUMBA_CACHE_DIR": str(caches / "numba" / f"{code}-{digest_text(cpu())[:8]}"),
     }
 

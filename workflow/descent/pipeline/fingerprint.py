@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import symtable
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
+from descent.pipeline.sidecar import file_state
 
 PACKAGE = "descent"
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,23 +60,33 @@ class Module:
     imports: dict[str, list[Reference]] = field(default_factory=dict)
     loaded: list[str] = field(default_factory=list)
     effects: list[ast.stmt] = field(default_factory=list)
+    scopes: dict[tuple[str, int], symtable.SymbolTable] = field(default_factory=dict)
 
 
 class Statement:
-    """What a closure takes from one statement: its digest, the modules and names it imports, the names it uses."""
+    """What a closure takes from one statement: its digest, what it imports, and the dotted names it uses.
+
+    `chains` has all of these, `globals` those that may be the module's: not a function's own variables.
+    """
 
     def __init__(self, node: ast.stmt, module: Module):
         self.text = ast.dump(node)
         self.loaded = list(dict.fromkeys(_imported_modules(node, module)))
         self.imports = _imports(node, module)
         self.chains = list(dict.fromkeys(_chains(node)))
+        names = _global_names(node, module)
+        self.globals = [chain for chain in self.chains if names is None or chain[0] in names]
 
 
 class Fingerprints:
-    """Closures of entries under one root folder; modules are parsed, and statements looked at, once per instance."""
+    """Closures of entries under one root folder; modules are parsed, and statements looked at, once per instance.
+
+    `sources`: states of the files read so far and of their folders, from before they were read.
+    """
 
     def __init__(self, root: Path = ROOT):
         self.root = root
+        self.sources: dict[str, list[int]] = {}
         self._modules: dict[str, Module | None] = {}
         self._statements: dict[int, Statement] = {}
         self._closures: dict[tuple[str, ...], Closure] = {}
@@ -98,8 +111,13 @@ class Fingerprints:
     def _module(self, name: str) -> Module | None:
         if name not in self._modules:
             path = self._path(name)
-            self._modules[name] = None if path is None else _parse(name, path)
+            self._modules[name] = None if path is None else self._read(name, path)
         return self._modules[name]
+
+    def _read(self, name: str, path: Path) -> Module:
+        for source in (path.parent, path):  # a new file in a folder may stand in for another one
+            self.sources.setdefault(str(source), file_state(source))
+        return _parse(name, path)
 
     def _statement(self, node: ast.stmt, module: Module) -> Statement:
         # By identity: the modules keep their statements alive.
@@ -116,11 +134,12 @@ class Fingerprints:
 
 
 def _parse(name: str, path: Path) -> Module:
+    source = path.read_bytes()
     try:
-        tree = ast.parse(path.read_bytes())
+        tree, scopes = ast.parse(source), symtable.symtable(source, str(path), "exec").get_children()
     except (SyntaxError, ValueError) as error:
         raise FingerprintError(f"{path}: {error}") from error
-    module = Module(name, path.name == "__init__.py")
+    module = Module(name, path.name == "__init__.py", scopes={(s.get_name(), s.get_lineno()): s for s in scopes})
     _strip_docstrings(tree)
     for statement in tree.body:
         _bind(module, statement)
@@ -269,6 +288,7 @@ class _Walk:
         for chain in statement.chains:
             for reference in statement.imports.get(chain[0], ()):
                 self._follow(reference, chain[1:])
+        for chain in statement.globals:
             if chain[0] in module.imports or chain[0] in module.bindings:
                 self.reach(module.name, chain[0], chain[1:])
 
@@ -302,6 +322,39 @@ class _Walk:
             return
         for name in [*module.imports, *module.bindings]:
             self.reach(module.name, name)
+
+
+def _global_names(node: ast.stmt, module: Module) -> set[str] | None:
+    """Names in a definition that Python looks up in its module; None for other statements, where all may be."""
+    if not isinstance(node, _DEFINITIONS) or (node.name, node.lineno) not in module.scopes:
+        return None
+    names = {chain[0] for part in _evaluated_outside(node, module) for chain in _chains(part)}
+    pending = [module.scopes[node.name, node.lineno]]
+    while pending:
+        scope = pending.pop()
+        # A class looks its names up in itself and then in the module.
+        names.update(s.get_name() for s in scope.get_symbols() if s.is_global() or scope.get_type() == "class")
+        pending.extend(scope.get_children())
+    return names
+
+
+def _evaluated_outside(node: ast.stmt, module: Module) -> list[ast.expr | ast.keyword]:
+    parts: list[ast.expr | ast.keyword] = list(node.decorator_list)
+    if isinstance(node, ast.ClassDef):
+        parts += [*node.bases, *node.keywords]
+    else:
+        parts += [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+    if _annotations_matter(node, module):
+        held = [getattr(child, name, None) for child in ast.walk(node) for name in ("annotation", "returns")]
+        parts += filter(None, held)
+    return parts
+
+
+def _annotations_matter(node: ast.stmt, module: Module) -> bool:
+    # Under the future statement they stay texts, unless a class or a decorator asks for what they mean.
+    texts = Reference("__future__", "annotations") in module.imports.get("annotations", ())
+    asking = (isinstance(child, ast.ClassDef) or getattr(child, "decorator_list", ()) for child in ast.walk(node))
+    return not texts or any(asking)
 
 
 def _chains(node: ast.AST) -> list[tuple[str, ...]]:

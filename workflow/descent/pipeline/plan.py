@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import stat
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from descent.pipeline import discovery, settings
+from descent.pipeline.checkpoint import SECONDS
 from descent.pipeline.fingerprint import Fingerprints
 from descent.pipeline.recipes import Identity, by_name
 from descent.pipeline.sidecar import file_digest
@@ -19,15 +22,19 @@ from descent.pipeline.study import StudyPlan
 
 REPORT = ("results/report/report.html", "results/report/report.tex", "results/report/report.pdf")
 VERDICT = "results/report/verdict.txt"
+_SHORT = 20  # estimated seconds; starting a job on a cluster takes about five
 
 
 class Plan:
-    """Stages of a configuration with their recipes; raises ConfigError when the configuration is wrong."""
+    """Stages of a configuration with their recipes; raises ConfigError when the configuration is wrong.
 
-    def __init__(self, config: Mapping[str, Any]):
+    `fingerprints` may be shared by plans made while no code changes.
+    """
+
+    def __init__(self, config: Mapping[str, Any], fingerprints: Fingerprints | None = None):
         self.laboratory = settings.validate(config)
         self._check_outside()
-        self._fingerprints = Fingerprints()
+        self._fingerprints = fingerprints or Fingerprints()
         self._recipes: dict[str, str] = {}
         self._identities: dict[tuple, Identity] = {}
         # The report's order is the order of the blocks as written, which the model does not keep.
@@ -39,7 +46,10 @@ class Plan:
         plans = [self._study(name, data) for name in self._studies]
         for plan in plans:
             self._add(plan.stages)
-        self._add(self._report_stages(plans))
+        try:
+            self._add(self._report_stages(plans))
+        except ValueError as error:
+            raise settings.ConfigError(f"config: {error}") from None
         # Every fault in the configuration, the code or the source files shows here, before any work.
         for path in self._by_path:
             self.recipe(path)
@@ -70,7 +80,10 @@ class Plan:
         for name in type(self.laboratory.data).model_fields:
             block = getattr(self.laboratory.data, name)
             if block is not None:
-                yield discovery.load("data", name).stage(block, self.laboratory.master_seed)
+                try:
+                    yield discovery.load("data", name).stage(block, self.laboratory.master_seed)
+                except ValueError as error:
+                    raise settings.ConfigError(f"config: data.{name}: {error}") from None
 
     def _study(self, name: str, data: Mapping[str, str]) -> StudyPlan:
         laboratory = self.laboratory
@@ -78,7 +91,7 @@ class Plan:
         plan = StudyPlan(name, laboratory.master_seed, laboratory.preview, data, blocks)
         try:
             discovery.load("studies", name).plan(plan, self._block(name))
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             raise settings.ConfigError(f"config: studies.{name}: {error}") from None
         return plan
 
@@ -152,6 +165,8 @@ class Plan:
 
     def _source_digest(self, path: str) -> str:
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would never end
+                raise settings.ConfigError(f"{path}: must be a regular file")
             return file_digest(Path(path))
         except OSError as error:
             raise settings.ConfigError(f"{path}: cannot read this source file ({error.strerror})") from None
@@ -192,6 +207,22 @@ class Plan:
                     readers[id(producer)] = max(readers.get(id(producer), 0.0), total)
         return chain
 
+    @cached_property
+    def _depths(self) -> dict[int, int]:
+        depths: dict[int, int] = {}
+        for stage in self.upstream(self._by_path):
+            above = [depths[id(self.producer(path))] for path in stage.input_paths if self.producer(path)]
+            depths[id(stage)] = 1 + max(above, default=0)
+        return depths
+
+    def batch(self, path: str) -> str | None:
+        """Name of the batch in which a cluster runs the short stage that makes `path`; None for a long stage.
+
+        A batch has the short stages of a study at one depth of the graph, so that none waits for another.
+        """
+        stage = self.stage(path)
+        return f"{path.split('/')[1]}_{self._depths[id(stage)]}" if stage.seconds <= _SHORT else None
+
     def command(self, stage: Stage, log: str = "") -> str:
         """Arguments of `python -m descent` that run this stage, quoted for a shell."""
         words = [stage.rule, "--entry", stage.entry, "--settings", canonical_json(stage.settings)]
@@ -210,5 +241,7 @@ class Plan:
         store = self.laboratory.store
         words += ["--store", store.path] if store.path else []
         words += ["--exact"] if store.exact else []
+        seconds = self.laboratory.checkpoint_seconds
+        words += ["--checkpoint-seconds", str(seconds)] if seconds != SECONDS else []
         words += ["--log", log] if log else []
         return shlex.join(words)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from descent.pipeline.fingerprint import Fingerprints, digest_text
+from descent.pipeline.fingerprint import Closure, Fingerprints, digest_text
 from descent.pipeline.stage import Stage, canonical_json
 from descent.pipeline.versions import cpu, runtime_versions
 
@@ -20,11 +20,16 @@ _SURROUNDINGS = ("descent.pipeline.environment:stage_environment",)
 _JOIN = ("descent.pipeline.tables:join_tables",)
 
 
+def stage_closure(fingerprints: Fingerprints, entry: str, replicated: bool) -> Closure:
+    """The code of a stage: its entry's, and what surrounds every entry."""
+    return fingerprints.closure(entry, *_SURROUNDINGS, *(_JOIN if replicated else ()))
+
+
 class Identity:
     """What a stage is apart from its inputs: entry, code, settings, versions, outputs and replicates."""
 
     def __init__(self, stage: Stage, fingerprints: Fingerprints, exact: bool = False):
-        closure = fingerprints.closure(stage.entry, *_SURROUNDINGS, *(_JOIN if stage.replicates else ()))
+        closure = stage_closure(fingerprints, stage.entry, bool(stage.replicates))
         self.parts = closure.parts
         self.code = closure.digest
         self.versions = runtime_versions(closure.packages, stage.tools)

@@ -15,17 +15,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from descent.pipeline.checkpoint import FOLDER, SECONDS
 from descent.pipeline.environment import stage_environment
-from descent.pipeline.fingerprint import FingerprintError, Fingerprints
+from descent.pipeline.fingerprint import FingerprintError, Fingerprints, digest_text
+from descent.pipeline.origin import Origin
 from descent.pipeline.recipes import Identity, by_name
 from descent.pipeline.sidecar import file_digest, file_state, read_sidecar, recorded_digest, same_file, write_sidecar
 from descent.pipeline.stage import Stage
 from descent.pipeline.store import Store
 from descent.pipeline.versions import cpu
 
+_FULL = 1 << 16  # bytes: what is left of a disk when a write of any size has failed
+
 
 class StageError(RuntimeError):
     """A stage that could not be run; the message is one line for the user."""
+
+
+def no_space(stage: Stage) -> str:
+    """The line for the user when a disk is full."""
+    output = next(iter(stage.outputs.values()))
+    return f"{stage.rule}: no space left on the disk to make {output}; make room and run it again"
 
 
 @dataclass
@@ -59,20 +69,26 @@ def read_inputs(stage: Stage) -> Inputs:
 class Run:
     """One run of a stage; `recipe` is the one that the workflow expects (None: any)."""
 
-    def __init__(self, stage: Stage, store: Store | None, recipe: str | None, log: Path | None, exact: bool):
+    def __init__(self, stage: Stage, store: Store | None, recipe: str | None, log: Path | None, exact: bool,
+                 checkpoint_seconds: float = SECONDS):
         self.stage, self.store, self.log, self.exact = stage, store, log, exact
-        self.inputs = read_inputs(stage)
-        self.identity = self._identity()
+        self.checkpoint_seconds = checkpoint_seconds
+        self.inputs, fingerprints = read_inputs(stage), Fingerprints()
+        self.identity = self._identity(fingerprints)
+        self.origin = Origin(stage.rule, stage.entry, bool(stage.replicates), self.identity.code, fingerprints.sources,
+                             self.inputs.digests, self.inputs.states)
         self.recipe = self._digest(self.inputs.recipes, stage.replicates)
         self.key = self._digest(self.inputs.digests, stage.replicates)
         if recipe not in (None, self.recipe):
-            raise StageError(f"{stage.rule}: code, inputs or versions changed since the workflow started; run it again")
+            here = ", ".join(f"{name} {version}" for name, version in self.identity.versions.items())
+            raise StageError(f"{stage.rule}: code, inputs or versions are not those that the workflow planned with "
+                             f"(versions here: {here}); run it again, in the same environment on every machine")
         self.scratch = self._scratch()
         self.began = time.perf_counter()
 
-    def _identity(self) -> Identity:
+    def _identity(self, fingerprints: Fingerprints) -> Identity:
         try:
-            return Identity(self.stage, Fingerprints(), self.exact)
+            return Identity(self.stage, fingerprints, self.exact)
         except FingerprintError as error:
             raise StageError(str(error)) from None
 
@@ -96,6 +112,7 @@ class Run:
                 record = self._compute(files)
                 self._store(self.key, files, record)
             self._publish(files, record, from_store)
+            self._remove_checkpoints()
             return from_store
         finally:
             shutil.rmtree(self.scratch, ignore_errors=True)
@@ -120,6 +137,9 @@ class Run:
             "inputs": self.stage.inputs,
             "outputs": {name: str(path) for name, path in files.items()},
             "parts": parts,
+            "checkpoints": str(self._checkpoints(self.key)),
+            "checkpoint_seconds": self.checkpoint_seconds,
+            "origin": self.origin.record(),
         }
         usage = self._work(job, {part["replicate"]: part for part in parts})
         self._check_unchanged()
@@ -135,6 +155,7 @@ class Run:
             "replicate": replicate,
             "missing": found is None,
             "outputs": {name: str(path) for name, path in outputs.items()},
+            "checkpoints": str(self._checkpoints(self._part_key(replicate))),
         }
 
     def _part_key(self, replicate: int) -> str:
@@ -154,7 +175,7 @@ class Run:
             _, code, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(code)
         if process.returncode:
-            raise StageError(self._failure(process.returncode))
+            raise StageError(self._failure(process.returncode, usage.ru_maxrss / 1024))
         return {
             "computed_replicates": [replicate for replicate, part in parts.items() if part["missing"]],
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
@@ -169,9 +190,13 @@ class Run:
             files = {name: Path(path) for name, path in part["outputs"].items()}
             self._store(self._part_key(part["replicate"]), files, {"cpu": cpu()})
 
-    def _failure(self, code: int) -> str:
+    def _failure(self, code: int, peak_mb: float) -> str:
         if code < 0:
-            return f"{self.stage.rule}: the computation was killed by {signal.Signals(-code).name}"
+            # A kernel whose memory runs out tells nobody but its own log why it kills.
+            perhaps = f" (out of memory? it had {peak_mb:.0f} MB)" if -code == signal.SIGKILL else ""
+            return f"{self.stage.rule}: the computation was killed by {signal.Signals(-code).name}{perhaps}"
+        if shutil.disk_usage(self.scratch).free < _FULL:  # the log, too, may then end anywhere
+            return no_space(self.stage)
         last = f"{self.stage.entry} ended with exit status {code}"
         if self.log is not None and self.log.exists():
             lines = self.log.read_text(errors="replace").strip().splitlines()
@@ -179,12 +204,17 @@ class Run:
         return f"{self.stage.rule}: {last}" + (f" (log: {self.log})" if self.log else "")
 
     def _check_unchanged(self) -> None:
-        # Results of code or inputs that changed meanwhile belong to neither version.
-        if self._identity().code != self.identity.code:
-            raise StageError(f"{self.stage.rule}: the code changed while the stage ran; run it again")
-        for path, state in self.inputs.states.items():
-            if file_state(Path(path)) != state and file_digest(Path(path)) != self.inputs.digests[path]:
-                raise StageError(f"{path}: changed while the stage ran; run it again")
+        fault = self.origin.fault()
+        if fault is not None:
+            raise StageError(fault)
+
+    def _checkpoints(self, key: str) -> Path:
+        # Whatever the store takes for equal, a loop that goes on with another CPU's bits would be neither's.
+        return FOLDER / f"{key}-{digest_text(cpu())[:8]}"
+
+    def _remove_checkpoints(self) -> None:
+        for key in [self.key, *map(self._part_key, self.stage.replicates)]:
+            shutil.rmtree(self._checkpoints(key), ignore_errors=True)
 
     def _publish(self, files: dict[str, Path], usage: dict[str, Any], from_store: bool) -> None:
         made = {name: file_state(path) for name, path in files.items()}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from descent.pipeline import history
+from descent.pipeline.checkpoint import remove_abandoned
 from descent.pipeline.device import has_cuda
 from descent.pipeline.plan import REPORT, Plan
 from descent.pipeline.recipes import by_name
@@ -16,6 +19,7 @@ from descent.pipeline.stage import Stage
 from descent.pipeline.staleness import estimate, stale_outputs
 from descent.pipeline.store import open_store
 
+_LEAST_ROOM = 1 << 20  # bytes; Snakemake itself cannot run in less
 _LISTED = 20  # stages that merely lack their outputs, in a dry run's reasons
 
 
@@ -26,6 +30,8 @@ def check_results_folder() -> None:
         raise OSError("results: must be a folder, but something else is there")
     if folder.exists() and not os.access(folder, os.W_OK):
         raise OSError("results: this folder cannot be written")
+    if shutil.disk_usage(".").free < _LEAST_ROOM:
+        raise OSError(f"{Path.cwd()}: no space left on this disk; make room and run it again")
 
 
 class Session:
@@ -100,17 +106,28 @@ class Session:
         return store.holds(keys[0]) or all(map(store.holds, keys[1:]))
 
     def finish(self) -> None:
-        """Write the page of times, keep the store within its limit, and say where the report is."""
+        """Write the page of times, keep store and checkpoints within limits, and say where the report is."""
         self._evict()
         self._remember()
+        remove_abandoned()
         if stale_outputs(self.plan, REPORT):
             return
+        self._write_facts()
+        for path in REPORT:
+            print(f"report: {path}")
+
+    def _write_facts(self) -> None:
+        from jinja2 import TemplateError
+
         from descent.report.facts import write_facts
 
         outputs = [Path(path) for stage in self.plan.upstream(REPORT) for path in stage.outputs.values()]
-        write_facts(outputs, Path(REPORT[0]).with_name("run.html"))
-        for path in REPORT:
-            print(f"report: {path}")
+        page = Path(REPORT[0]).with_name("run.html")
+        try:
+            write_facts(outputs, page)
+        except (OSError, ValueError, TemplateError) as error:
+            # The report itself is whole.
+            print(f"descent: warning: {page}: cannot be written ({error})", file=sys.stderr)
 
     def _evict(self) -> None:
         store = open_store(self.plan.laboratory.store.path)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from descent.pipeline import discovery
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used; one line for each wrong key."""
+from descent.pipeline.checkpoint import SECONDS
+from descent.pipeline.configuration import ConfigError, load
 
 
 class Block(BaseModel):
@@ -22,21 +21,39 @@ class Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+# Items of lists; a field of its own says its range itself.
+Size = Annotated[int, Field(ge=1, le=10**6)]
+Positive = Annotated[float, Field(gt=0, le=10**6)]
+
+
 class StoreSettings(Block):
     """Where finished stages are kept for reuse."""
 
-    path: str | None = Field(".descent/store", description="Folder or fsspec URL of the store; null: no store")
-    limit_gib: float = Field(20.0, gt=0, description="Size above which least recently used entries go, in GiB")
+    path: str | None = Field(
+        ".descent/store", min_length=1, description="Folder or fsspec URL of the store; null: no store"
+    )
+    limit_gib: float = Field(20.0, gt=0, le=10**9, description="Size in GiB above which least recently used entries go")
     exact: bool = Field(False, description="Reuse only results of the same CPU type (equal to the last bit)")
 
 
 class ReportSettings(Block):
     """What the report is called and what makes its PDF."""
 
-    title: str = Field(..., min_length=1, description="Title of the report")
+    title: str = Field(..., min_length=1, max_length=200, description="Title of the report, plain text")
     engine: Literal["auto", "latex", "typst"] = Field(
         "auto", description="What makes the PDF; auto: latex where latexmk and pdflatex are installed, else typst"
     )
+
+    @field_validator("title")
+    @classmethod
+    def _plain_text(cls, title):
+        # The title goes into Markdown, HTML, TeX and Typst, to each of which other characters are commands.
+        for char in title:
+            if unicodedata.category(char)[0] not in "LMNZ" and char not in ",.:;!?'()+=/-–—":
+                raise ValueError(f"{char!r} is refused: letters, digits, spaces and , . : ; ! ? ' ( ) + = / - are text")
+        if not title[0].isalpha():
+            raise ValueError("should begin with a letter")
+        return title
 
 
 def _package_block(package: str) -> type[Block]:
@@ -54,6 +71,8 @@ def laboratory_model() -> type[Block]:
         __base__=Block,
         master_seed=(int, Field(..., ge=0, lt=2**63, description="Seed that every random draw derives from")),
         preview=(bool, Field(False, description="Mark every figure and page as a preview")),
+        checkpoint_seconds=(float, Field(SECONDS, ge=0, le=10**6, description=(
+            "Seconds of training that a kill may cost: what a long loop carries is saved that often"))),
         store=(StoreSettings, Field(default_factory=StoreSettings, description="The store of finished stages")),
         report=(ReportSettings, Field(..., description="The report")),
         data=(_package_block("data"), Field(..., description="Data sets and streams")),
@@ -64,14 +83,28 @@ def laboratory_model() -> type[Block]:
 _SCIENTIFIC = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)
 
 
-def _yaml_numbers(value: Any) -> Any:
+_LONGEST, _FAULTS = 1000, 20
+
+
+def _plain(value: Any, key: str = "") -> Any:
     # YAML 1.1 reads 1e-4 (no dot) and 1.0e4 (no sign) as text; here it is what everybody means by it.
     if isinstance(value, Mapping):
-        return {key: _yaml_numbers(item) for key, item in value.items()}
+        return {_text(name, key): _plain(item, _within(key, name)) for name, item in value.items()}
     if isinstance(value, list):
-        return [_yaml_numbers(item) for item in value]
-    if isinstance(value, str) and _SCIENTIFIC.fullmatch(value):
-        return float(value)
+        if len(value) > _LONGEST:
+            raise ConfigError(f"config: {key} = {_short(value)}: should have at most {_LONGEST} items")
+        return [_plain(item, f"{key}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, str):
+        return float(value) if _SCIENTIFIC.fullmatch(value) else _text(value, key)
+    return value
+
+
+def _text(value: Any, key: str) -> Any:
+    # Texts go into command lines, file names and pages.
+    if isinstance(value, str) and len(value) > _LONGEST:
+        raise ConfigError(f"config: {key or 'key'} = {_short(value)}: should have at most {_LONGEST} characters")
+    if isinstance(value, str) and not all(char.isprintable() or unicodedata.category(char) == "Zs" for char in value):
+        raise ConfigError(f"config: {key or 'key'} = {_short(value)}: should be one line of printable characters")
     return value
 
 
@@ -79,25 +112,34 @@ def validate(config: Mapping[str, Any]) -> Block:
     """The configuration as a model; raises ConfigError with a line `key = value: what is allowed` for each fault."""
     model = laboratory_model()
     try:
-        text = json.dumps(_yaml_numbers(config), default=str)
+        text = json.dumps(_plain(config), default=str)
+    except ConfigError:
+        raise
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"config: not plain data ({error})") from None
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
-        raise ConfigError("\n".join(_fault_line(model, fault) for fault in error.errors())) from None
+        lines = [_fault_line(model, fault) for fault in error.errors()[:_FAULTS]]
+        more = [f"config: and {error.error_count() - _FAULTS} more"] if error.error_count() > _FAULTS else []
+        raise ConfigError("\n".join(lines + more)) from None
+
+
+def _within(key: str, part: Any) -> str:
+    name = str(part) if str(part).isprintable() else json.dumps(part, default=str)
+    return f"{key}[{part}]" if isinstance(part, int) else f"{key}.{name}" if key else name
 
 
 def _fault_line(model: type[Block], fault: dict) -> str:
     key = ""
     for part in fault["loc"]:
-        name = str(part) if str(part).isprintable() else json.dumps(part)
-        key += f"[{part}]" if isinstance(part, int) else f".{name}" if key else name
+        key = _within(key, part)
     if fault["type"] == "missing":
         return f"config: {key}: is missing and has no default"
     if fault["type"] == "extra_forbidden":
         return f"config: {key} = {_short(fault['input'])}: no such key (allowed: {_allowed_keys(model, fault['loc'])})"
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = message if len(message) <= 300 else message[:297] + "..."
     return f"config: {key} = {_short(fault['input'])}: {message}" if key else f"config: {message}"
 
 
@@ -119,19 +161,10 @@ def _short(value: Any) -> str:
 
 
 def read(paths: list[str]) -> dict[str, Any]:
-    """Merge YAML files, later ones over earlier ones (dicts merge, lists are replaced), as Snakemake does."""
-    import yaml
-
+    """Merge YAML or JSON files, later ones over earlier ones (dicts merge, lists are replaced), as Snakemake does."""
     config: dict[str, Any] = {}
     for path in paths:
-        try:
-            with open(path, encoding="utf-8") as file:
-                layer = yaml.safe_load(file)
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
-        if not isinstance(layer, Mapping):
-            raise ConfigError(f"{path}: must be a mapping of keys to values")
-        _merge(config, layer)
+        _merge(config, load(path))
     return config
 
 

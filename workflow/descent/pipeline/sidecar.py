@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 # Without these a record says too little to trust the output.
-_NEEDED = {"digest", "recipe", "state", "inputs", "key"}
+_NEEDED = {"digest": str, "recipe": str, "state": list, "inputs": dict, "key": str}
+# These may be missing, but not be something else.
+_SAID = {
+    "settings": dict, "parts": dict, "versions": dict, "replicates": list, "cpu": str | None,
+    **dict.fromkeys(("cpu_seconds", "wall_seconds", "peak_memory_mb"), int | float | None),
+}
 
 
 def file_digest(path: Path) -> str:
@@ -38,9 +43,16 @@ def read_sidecar(path: Path) -> dict[str, Any] | None:
     """The record of the output `path`; None when it is missing or damaged."""
     try:
         record = json.loads(sidecar_path(path).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and record.keys() >= _NEEDED else None
+    return record if isinstance(record, dict) and _is_whole(record) else None
+
+
+def _is_whole(record: dict[str, Any]) -> bool:
+    kinds = {**_NEEDED, **_SAID}
+    return record.keys() >= _NEEDED.keys() and all(
+        isinstance(record[name], kinds[name]) for name in kinds.keys() & record.keys()
+    )
 
 
 def write_sidecar(path: Path, record: dict[str, Any], partial: Path) -> None:

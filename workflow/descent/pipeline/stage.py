@@ -38,6 +38,16 @@ class Stage:
     def __post_init__(self) -> None:
         # Plain JSON values only, so that the settings compare equal with those of a record.
         object.__setattr__(self, "settings", json.loads(canonical_json(self.settings)))
+        for asked, most, what in self._demands():
+            if not asked <= most:
+                path = next(iter(self.outputs.values()))
+                raise ValueError(f"{path}: asks for {asked:.3g} {what}; at most {most:.3g} are possible")
+
+    def _demands(self) -> list[tuple[float, float, str]]:
+        # Beyond these a setting is a slip of the pen. A command line longer than 128 KiB does not start.
+        words = canonical_json([self.settings, self.inputs, self.outputs, self.replicates])
+        return [(len(words.encode()), 120_000, "bytes of settings and paths"), (self.seconds, 1e8, "seconds"),
+                (self.memory_mb, 1e7, "MB of memory"), (self.megabytes, 1e7, "MB of disk")]
 
     @property
     def input_paths(self) -> list[str]:

@@ -63,13 +63,23 @@ def open_store(path: str | None, read_only: bool = False) -> Store | None:
     if not path:
         return None
     if "://" not in path:
-        return FolderStore(Path(path).expanduser(), read_only)
+        return FolderStore(_folder(path), read_only)
     from descent.pipeline.remote_store import RemoteStore
 
     try:
         return RemoteStore(path, read_only)
-    except (ImportError, ValueError, RuntimeError) as error:
+    except Exception as error:  # every file system of fsspec has exceptions of its own
+        raise ValueError(f"store {path}: {' '.join(str(error).split()) or type(error).__name__}") from None
+
+
+def _folder(path: str) -> Path:
+    try:
+        folder = Path(path).expanduser()
+    except RuntimeError as error:  # nobody has the name after ~
         raise ValueError(f"store {path}: {error}") from None
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"store {path}: must be a folder, but something else is there")
+    return folder
 
 
 def beyond(limit_bytes: float, entries: list[Entry], keep: set[str]) -> list[Entry]:

@@ -9,18 +9,19 @@ from typing import Any
 
 from descent.pipeline.stage import Stage, canonical_json
 
+MOST_STAGES = 5000
 Inputs = Mapping[str, "str | Iterable[str]"]
 
 
 def slug(settings: Mapping[str, Any]) -> str:
-    """Readable directory name of one setting: `eta=0.01,init=gaussian`.
+    """Readable directory name of one setting: `eta=0.01+init=gaussian`.
 
     Floats in shortest form, keys in the given order; a hash suffix when longer than 80 characters.
     Raises ValueError when there are no settings, or a key or value would not make a safe file name.
     """
     if not settings:
         raise ValueError("a run needs at least one setting to be named after")
-    text = ",".join(f"{_safe(key, key)}={_slug_value(key, value)}" for key, value in settings.items())
+    text = "+".join(f"{_safe(key, key)}={_slug_value(key, value)}" for key, value in settings.items())
     if len(text) <= 80:
         return text
     return text[:67] + "~" + hashlib.blake2b(canonical_json(dict(settings)).encode()).hexdigest()[:12]
@@ -71,6 +72,8 @@ class StudyPlan:
     def _add(self, rule: str, entry: str, settings, inputs: Inputs, outputs, **more) -> dict[str, str]:
         stage = Stage(rule, self._entry(entry), dict(settings), _frozen(inputs), dict(outputs), **more)
         self.stages.append(stage)
+        if len(self.stages) > MOST_STAGES:
+            raise ValueError(f"these settings ask for more than {MOST_STAGES} stages")
         return dict(stage.outputs)
 
     def train(self, run: Mapping[str, Any], settings: Mapping[str, Any], inputs: Inputs, replicates: Iterable[int],

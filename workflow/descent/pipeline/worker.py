@@ -23,20 +23,28 @@ def main() -> None:
     sys.addaudithook(_refuse_configuration)
     sys.path_hooks.insert(0, _source_finder)
     sys.path_importer_cache.clear()
+    from descent.pipeline.checkpoint import kept_in
     from descent.pipeline.discovery import load_entry
+    from descent.pipeline.origin import Origin
 
     job = json.loads(sys.stdin.read())
     if os.getppid() != job["runner"]:
         raise SystemExit("the runner died before its stage began")
     function = load_entry(job["entry"])
     inputs = {name: _paths(value) for name, value in job["inputs"].items()}
+    origin = Origin(**job["origin"])
+
+    def compute(part: dict, *replicate: int) -> None:
+        outputs = {name: Path(path) for name, path in part["outputs"].items()}
+        with kept_in(Path(part["checkpoints"]), job["checkpoint_seconds"], lambda: origin.fault() is None):
+            function(job["settings"], inputs, outputs, *replicate)
+
     if not job["parts"]:
-        function(job["settings"], inputs, {name: Path(path) for name, path in job["outputs"].items()})
+        compute(job)
         return
     for part in job["parts"]:
         if part["missing"]:
-            outputs = {name: Path(path) for name, path in part["outputs"].items()}
-            function(job["settings"], inputs, outputs, part["replicate"])
+            compute(part, part["replicate"])
             os.write(job["status"], f"{part['replicate']}\n".encode())
     _join(job)
 

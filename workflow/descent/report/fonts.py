@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import unicodedata
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
+
+from descent.report.templates import ReportError
 
 FACES = {
     "stix-two-math": ("STIX Two Math", "normal", 400), "stix-two-text-regular": ("STIX Two Text", "normal", 400),
@@ -38,13 +41,13 @@ def subset(font: Path, points: set[int]) -> bytes:
     from fontTools.ttLib import TTFont
 
     options = Options(layout_features=["*"], notdef_outline=True, recalc_timestamp=False, name_IDs=[0, 1, 2, 13, 14])
-    face = TTFont(font, recalcTimestamp=False)
-    subsetter = Subsetter(options)
+    subsetter, file = Subsetter(options), BytesIO()
     subsetter.populate(unicodes=sorted(points))
-    subsetter.subset(face)
-    face.flavor = "woff"
-    file = BytesIO()
-    face.save(file)
+    with _named(font):
+        face = TTFont(font, recalcTimestamp=False)
+        subsetter.subset(face)
+        face.flavor = "woff"
+        face.save(file)
     return file.getvalue()
 
 
@@ -52,9 +55,18 @@ def plain(font: Path, target: Path) -> None:
     """Write the font uncompressed, for programs that read no WOFF."""
     from fontTools.ttLib import TTFont
 
-    face = TTFont(font, recalcTimestamp=False)
-    face.flavor = None
-    face.save(target)
+    with _named(font):
+        face = TTFont(font, recalcTimestamp=False)
+        face.flavor = None
+        face.save(target)
+
+
+@contextlib.contextmanager
+def _named(font: Path):
+    try:
+        yield
+    except Exception as error:  # whatever the tables of a damaged font lead to
+        raise ReportError(f"{font}: not a readable font ({' '.join(str(error).split())})") from error
 
 
 def code_points(page: str) -> set[int]:

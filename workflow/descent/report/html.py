@@ -8,6 +8,7 @@ from typing import Any
 
 from descent.report.fonts import font_faces
 from descent.report.pandoc import convert, desk
+from descent.report.templates import read_text
 
 
 def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
@@ -19,7 +20,7 @@ def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Pa
                "--default-image-extension=svg"]
     with desk(inputs["figures"]) as directory:
         page = _legible_formulas(convert(directory, inputs["source"], "html5", inputs, options))
-    style = f"{font_faces(page, inputs['fonts'])}\n{inputs['style'].read_text(encoding='utf-8')}"
+    style = f"{font_faces(page, inputs['fonts'])}\n{read_text(inputs['style'])}"
     outputs["html"].write_text(page.replace("</head>", f"<style>\n{style}</style>\n</head>", 1), encoding="utf-8")
 
 

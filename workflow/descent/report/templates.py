@@ -14,11 +14,20 @@ class ReportError(ValueError):
     """The report cannot be made from what there is; the message is one line that says where and why."""
 
 
+def read_text(path: Path) -> str:
+    """The file's text; raises ReportError naming a file that is not in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ReportError(f"{path}: not text in UTF-8 ({error.reason} at byte {error.start})") from error
+
+
 def render(path: Path, context: Mapping[str, Any]) -> str:
     """The text of the template `path`; raises ReportError naming the template, its line and what is wrong with it."""
     import jinja2
 
-    loader = jinja2.FunctionLoader(lambda name: (path.read_text(encoding="utf-8"), str(path), None))
+    text = read_text(path)
+    loader = jinja2.FunctionLoader(lambda name: (text, str(path), None))
     environment = jinja2.Environment(
         block_start_string="<%", block_end_string="%>", variable_start_string="<<", variable_end_string=">>",
         comment_start_string="<#", comment_end_string="#>", trim_blocks=True, lstrip_blocks=True,

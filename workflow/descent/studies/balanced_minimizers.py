@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -28,13 +28,13 @@ class Settings(Block):
     output_dimension: int = Field(..., ge=1, le=5, description="n")
     units: int = Field(..., ge=2, le=10, description="Hidden units r")
     replicates: int = Field(..., ge=2, le=50, description="Random problems of every kind")
-    decay: float = Field(..., gt=0, description="lambda of the squared loss and penalty (jhu.1b)")
-    mixed_decay: float = Field(..., gt=0, description="lambda of the squared loss with the mixed penalty (jhu.1c)")
-    logistic_decays: list[float] = Field(..., min_length=1, description="lambda of the logistic loss, for each penalty")
+    decay: float = Field(..., gt=0, le=10**6, description="lambda of the squared loss and penalty (jhu.1b)")
+    mixed_decay: float = Field(..., gt=0, le=10**6, description="The same with the mixed penalty (jhu.1c)")
+    logistic_decays: list[Positive] = Field(..., min_length=1, description="The same for the logistic loss")
     starts: int = Field(..., ge=2, le=1000, description="Starts for each problem with the squared penalty (jhu.1b)")
-    target_scales: list[float] = Field(..., min_length=3, description="Norms of the targets, mixed penalty (jhu.1c)")
+    target_scales: list[Positive] = Field(..., min_length=3, description="Norms of the targets, mixed penalty (jhu.1c)")
     sweep_starts: int = Field(..., ge=2, le=1000, description="Starts for each problem with the mixed penalty (jhu.1c)")
-    scalar_decays: list[float] = Field(..., min_length=2, description="lambda of the scalar problem, one < 1/4")
+    scalar_decays: list[Positive] = Field(..., min_length=2, description="lambda of the scalar problem, one < 1/4")
     scalar_targets: int = Field(..., ge=6, le=1000, multiple_of=2, description="Targets for each of them (jhu.1c)")
     doublings: int = Field(..., ge=2, le=8, description="Rescalings alpha go from 2^-this to 2^this (jhu.1d)")
     step_fraction: float = Field(..., gt=0, lt=1, description="Fixed step over the largest stable one (jhu.1d)")

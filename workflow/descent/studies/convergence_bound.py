@@ -16,7 +16,7 @@ from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.device import DeviceSetting, resolve
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, read_tables, table_settings, write_table
 
@@ -27,7 +27,7 @@ class Gram(Block):
     """The Gram matrices at initialization (du.5)."""
 
     seeds: int = Field(..., ge=2, le=100, description="Initializations for each width (du.5)")
-    widths: list[int] = Field(..., min_length=3, description="Widths m for H(0) against H_infinity, rising (du.5)")
+    widths: list[Size] = Field(..., min_length=3, description="Widths m for H(0) against H_infinity, rising (du.5)")
     draws: int = Field(..., ge=1000, le=10**7, description="Gaussian weights that test the closed form of H_infinity")
 
 
@@ -42,7 +42,7 @@ class Settings(Block):
     learning_rate: float = Field(..., gt=0, le=10, description="Step on the mean-squared error, as first tried (du.6)")
     stable_fraction: float = Field(
         ..., gt=0, le=0.9, description="Large step over the limit of stability, 2 / lambda_max(H_infinity) (du.6)")
-    record_every: int = Field(..., ge=1, description="Steps between losses on all samples in mini-batch runs")
+    record_every: int = Field(..., ge=1, le=10**6, description="Steps between losses on all samples in mini-batch runs")
     kept_steps: int = Field(..., ge=4, le=200, description="Steps whose weights are kept, even in the logarithm")
     limit_horizon: float = Field(
         ..., gt=0, le=1, description="Part of the flow time run again with half and a quarter of the large step")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -23,7 +23,7 @@ class Flips(Block):
     """Draws of Lemma 3.2 (du.1)."""
 
     draws: int = Field(..., ge=1000, le=10**8, description="Gaussian weights, each with one sample (du.1)")
-    radii: list[float] = Field(..., min_length=2, description="Distances R within which a pattern may flip (du.1)")
+    radii: list[Positive] = Field(..., min_length=2, description="Distances R within which a pattern may flip (du.1)")
 
 
 class Constructed(Block):
@@ -38,7 +38,7 @@ class Constructed(Block):
 class OneSample(Block):
     """Exact flows on a single sample (du.2)."""
 
-    widths: list[int] = Field(..., min_length=2, description="Widths m, rising (du.2)")
+    widths: list[Size] = Field(..., min_length=2, description="Widths m, rising (du.2)")
     draws: int = Field(..., ge=100, le=10**6, description="Initializations of each width (du.2)")
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -22,7 +22,7 @@ TITLE = "Neither convex nor smooth: what depth does to a loss"
 class Settings(Block):
     """Settings of the study; spec items tau.1.1 and tau.2.3 give the values of config.yaml."""
 
-    depths: list[int] = Field(..., min_length=2, description="Numbers of layers N, at least 2, rising (tau.1.1)")
+    depths: list[Size] = Field(..., min_length=2, description="Numbers of layers N, at least 2, rising (tau.1.1)")
     width: int = Field(..., ge=2, le=20, description="Hidden units of every layer (tau.1.1)")
     activations: list[Literal["linear", "tanh", "silu"]] = Field(
         ..., min_length=1, description="Activations with sigma(0) = 0 (tau.1.1)")

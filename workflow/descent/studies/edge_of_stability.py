@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,9 @@ from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
+from descent.pipeline.checkpoint import Checkpoint
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -25,8 +27,8 @@ class Settings(Block):
     samples: int = Field(..., ge=20, le=500, description="Samples of MNIST-1D, the first ones")
     width: int = Field(..., ge=5, le=500, description="Hidden units m")
     output_scale: float = Field(..., gt=0, le=1, description="Standard deviation of the output weights at the start")
-    rates: list[float] = Field(..., min_length=3, max_length=3, description="Large steps eta, falling")
-    reference_rate: float = Field(..., gt=0, description="Small step, whose run stands for gradient flow")
+    rates: list[Positive] = Field(..., min_length=3, max_length=3, description="Large steps eta, falling")
+    reference_rate: float = Field(..., gt=0, le=10**6, description="Small step, whose run stands for gradient flow")
     flow_time: float = Field(..., gt=0, le=10**6, description="Common horizon t = eta k")
     points: int = Field(..., ge=12, le=1000, description="Times at which the spectrum is computed")
     replicates: int = Field(..., ge=2, le=50, description="Initializations")
@@ -99,13 +101,13 @@ def table_spectrum(settings: dict[str, Any], inputs: dict[str, Path], outputs: d
     from descent.bounds.edge_of_stability import spectrum_rows
 
     problem, rows = _problem(settings, inputs["data"]), []
-    for eta in (*settings["rates"], settings["reference_rate"]):
+    cases = list(itertools.product((*settings["rates"], settings["reference_rate"]), range(settings["replicates"])))
+    for eta, replicate in Checkpoint(rows).over(cases):
         every = round(settings["flow_time"] / settings["points"] / eta)
-        for replicate in range(settings["replicates"]):
-            descent = _descent(settings, problem, eta, replicate)
-            draws = generator(settings["master_seed"], "edge_lanczos", replicate, size=descent.hidden.size)
-            found = spectrum_rows(descent, *problem, every, settings["points"], settings["tolerance"], draws)
-            rows += [{"eta": eta, "replicate": replicate, **row} for row in found]
+        descent = _descent(settings, problem, eta, replicate)
+        draws = generator(settings["master_seed"], "edge_lanczos", replicate, size=descent.hidden.size)
+        found = spectrum_rows(descent, *problem, every, settings["points"], settings["tolerance"], draws)
+        rows += [{"eta": eta, "replicate": replicate, **row} for row in found]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     write_table(outputs["table"], columns, {"flow_time": "flow time"}, settings)
 
@@ -122,14 +124,14 @@ def table_models(settings: dict[str, Any], inputs: dict[str, Path], outputs: dic
     from descent.bounds.edge_of_stability import model_row
 
     problem, spectrum, rows = _problem(settings, inputs["data"]), read_table(inputs["spectrum"]), []
-    for eta in settings["rates"]:
-        for replicate in range(settings["replicates"]):
-            descent, step = _descent(settings, problem, eta, replicate), _sharpest(spectrum, eta, replicate)
-            for _ in range(step):
-                descent.step()
-            draws = generator(settings["master_seed"], "edge_models", replicate, size=descent.hidden.size)
-            found = model_row(descent, *problem, settings["model_steps"], draws)
-            rows.append({"eta": eta, "replicate": replicate, "step": step, **found})
+    cases = list(itertools.product(settings["rates"], range(settings["replicates"])))
+    for eta, replicate in Checkpoint(rows).over(cases):
+        descent, step = _descent(settings, problem, eta, replicate), _sharpest(spectrum, eta, replicate)
+        for _ in range(step):
+            descent.step()
+        draws = generator(settings["master_seed"], "edge_models", replicate, size=descent.hidden.size)
+        found = model_row(descent, *problem, settings["model_steps"], draws)
+        rows.append({"eta": eta, "replicate": replicate, "step": step, **found})
     write_table(outputs["table"], {name: np.array([row[name] for row in rows]) for name in rows[0]}, {}, settings)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -22,7 +22,7 @@ TITLE = "Mode by mode: which labels are learnt fast?"
 class Settings(Block):
     """Settings of the study, an extension of tau.4."""
 
-    widths: list[int] = Field(..., min_length=3, description="Hidden units m, rising, multiples of 8")
+    widths: list[Size] = Field(..., min_length=3, description="Hidden units m, rising, multiples of 8")
     antisymmetric_width: int = Field(..., ge=8, le=10**5, multiple_of=8, description="m of the starts with f = 0")
     replicates: int = Field(..., ge=3, le=100, description="Initializations, each with its own random labels")
     stable_fraction: float = Field(..., gt=0, le=0.5, description="Step over the limit 2 / lambda_max(H_infinity)")

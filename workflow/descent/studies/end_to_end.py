@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,9 @@ from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
+from descent.pipeline.checkpoint import Checkpoint
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -22,7 +24,7 @@ TITLE = "End to end: the dynamics of the product of linear layers"
 class Settings(Block):
     """Settings of the study; spec items tau.3.1 to tau.3.4 give the values of config.yaml."""
 
-    depths: list[int] = Field(..., min_length=1, description="Numbers of layers N, from 2 to 6, rising (tau.3.4)")
+    depths: list[Size] = Field(..., min_length=1, description="Numbers of layers N, from 2 to 6, rising (tau.3.4)")
     width: int = Field(..., ge=1, le=50, description="Hidden units of the regression networks (tau.3.4)")
     data: list[Literal["synthetic_regression", "diabetes"]] = Field(
         ..., min_length=1, description="Regression sets (tau.3.4)")
@@ -115,15 +117,14 @@ def table_distances(settings: dict[str, Any], inputs: dict[str, Path], outputs: 
     data = read_table(inputs["data"])
     moments, rows = Moments(data["x"], data["y"]), []
     scale, base = np.linalg.norm(moments.least_squares()), settings["flow_time"] / settings["points"]
-    for start in STARTS:
-        for depth in settings["depths"]:
-            for replicate in range(settings["replicates"]):
-                layers = _first_layers(settings, start, depth, replicate, data["x"].shape[1])
-                for halving in range(settings["halvings"] + 1):
-                    eta = settings["step"] / 2**halving
-                    paths = _compare(layers, moments, eta, round(base / eta), settings["points"])
-                    apart = np.linalg.norm(paths[1:] - paths[0], axis=2).max(axis=1) / scale
-                    rows.append((start, depth, replicate, eta, *apart))
+    cases = list(itertools.product(STARTS, settings["depths"], range(settings["replicates"]),
+                                   range(settings["halvings"] + 1)))
+    for start, depth, replicate, halving in Checkpoint(rows).over(cases):
+        layers = _first_layers(settings, start, depth, replicate, data["x"].shape[1])
+        eta = settings["step"] / 2**halving
+        paths = _compare(layers, moments, eta, round(base / eta), settings["points"])
+        apart = np.linalg.norm(paths[1:] - paths[0], axis=2).max(axis=1) / scale
+        rows.append((start, depth, replicate, eta, *apart))
     names = ("start", "depth", "replicate", "eta", "distance", "without_last_term")
     columns = dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
     write_table(outputs["table"], columns, {"distance": "norm of the least-squares solution"}, settings)

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -47,7 +47,7 @@ class Settings(Block):
     grid_points: int = Field(..., ge=20, le=500, description="Steps alpha in each grid")
     recorded: int = Field(..., ge=20, le=500, description="Iterations at which a descent is recorded")
     tails: Tails = Field(..., description="The problem with residuals in the tails")
-    norm_sizes: list[int] = Field(..., min_length=4, description="n of the norms from dense matrices, rising")
+    norm_sizes: list[Size] = Field(..., min_length=4, description="n of the norms from dense matrices, rising")
     large: Large = Field(..., description="The same at n = 10^6 (snu.5)")
 
     @model_validator(mode="after")
@@ -83,9 +83,21 @@ def _problems(settings: Mapping[str, Any]) -> list:
     size, r, ridge = settings["size"], settings["kernel_size"], settings["ridge"]
     found = [legacy_problem(size, r, ridge)]
     for i in range(1, settings["replicates"]):
-        draws = generator(settings["master_seed"], "huber_problem", i, size=size, kernel_size=r)
+        draws = _problem_draws(settings, i)
         found.append(HuberProblem(draws.standard_normal(r), draws.standard_normal(size - r + 1), ridge))
     return found
+
+
+def _problem_draws(settings: Mapping[str, Any], replicate: int):
+    size, r = settings["size"], settings["kernel_size"]
+    return generator(settings["master_seed"], "huber_problem", replicate, size=size, kernel_size=r)
+
+
+def _kernels(settings: Mapping[str, Any], replicates: int) -> list:
+    from descent.dynamics.huber_descent import legacy_kernel
+
+    r = settings["kernel_size"]
+    return [legacy_kernel(r), *(_problem_draws(settings, i).standard_normal(r) for i in range(1, replicates))]
 
 
 def _cases(settings: Mapping[str, Any]) -> list[tuple]:
@@ -154,7 +166,7 @@ def figure_limits(settings: dict[str, Any], inputs: dict[str, Path], outputs: di
 def _norms(settings: Mapping[str, Any], replicates: int) -> list[dict[str, Any]]:
     from descent.bounds.implicit_convolution import norm_rows
 
-    return norm_rows([problem.kernel for problem in _problems(settings)[:replicates]], settings["norm_sizes"])
+    return norm_rows(_kernels(settings, replicates), settings["norm_sizes"])
 
 
 def claims(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
@@ -311,7 +323,8 @@ def _norm_claims(settings: Mapping[str, Any], large: Mapping[str, Any]) -> list:
 def values(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """The numbers of the section's prose and tables."""
     from descent.bounds.implicit_convolution_summary import summary
+    from descent.dynamics.huber_descent import legacy_kernel
 
     tables = {name: read_table(path) for name, path in inputs.items()}
-    found = summary(tables, _norms(settings, 1), _large_problem(settings), settings)
+    found = summary(tables, _norms(settings, 1), legacy_kernel(settings["kernel_size"]), settings)
     outputs["values"].write_text(json.dumps(found, allow_nan=False, sort_keys=True, indent=1))

@@ -30,7 +30,7 @@ class Settings(Block):
     labels: Literal["digit", "parity"] = Field(..., description="Scalar targets (du.3, du.6)")
     stable_fraction: float = Field(
         ..., gt=0, le=0.9, description="Step over the limit of stability, 2 / lambda_max(H_infinity + G_infinity)")
-    limit_steps: int = Field(..., ge=4, description="First steps that are run again with smaller ones, η/2 and η/4")
+    limit_steps: int = Field(..., ge=4, le=10**6, description="First steps, run again with smaller ones, η/2 and η/4")
     kept_steps: int = Field(..., ge=6, le=200, description="Steps whose weights are kept, even in the logarithm")
     device: DeviceSetting = Field(..., description="What trains; auto: an NVIDIA GPU where PyTorch can use one")
 

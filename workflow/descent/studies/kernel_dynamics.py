@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -34,12 +34,12 @@ class Relaxation(Block):
 class Perturbed(Block):
     """Kernels H(t) near a fixed one (tau.4.2)."""
 
-    sizes: list[int] = Field(..., min_length=1, description="Samples n of the kernels, taken in turn by replicates")
-    ratios: list[float] = Field(..., min_length=2, description="epsilon / lambda, from below 1 to above 1, rising")
+    sizes: list[Size] = Field(..., min_length=1, description="Samples n of the kernels, taken in turn by replicates")
+    ratios: list[Positive] = Field(..., min_length=2, description="epsilon / lambda, from below 1 to above 1, rising")
     replicates: int = Field(..., ge=2, le=1000, description="Perturbations of each kind, kernel and ratio (tau.4.2)")
     pieces: int = Field(..., ge=2, le=1000, description="Pieces of time on which H(t) is constant")
     points: int = Field(..., ge=2, le=100, description="Times in each piece at which the distance is measured")
-    closed_form_ratios: list[float] = Field(
+    closed_form_ratios: list[Positive] = Field(
         ..., min_length=1, description="epsilon / lambda < 1 at which the worst case is compared with its closed form")
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, table_settings, write_table
 
@@ -22,11 +22,12 @@ TITLE = "The landscape of deep linear networks: saddle, escape, curvature"
 class Settings(Block):
     """Settings of the study; spec item tau.2.4 gives the values of config.yaml."""
 
-    depths: list[int] = Field(..., min_length=1, description="Numbers of layers N, from 2 to 6, rising (tau.2.4)")
+    depths: list[Size] = Field(..., min_length=1, description="Numbers of layers N, from 2 to 6, rising (tau.2.4)")
     width: int = Field(..., ge=2, le=50, description="Hidden units (tau.2.4)")
     data: list[Literal["synthetic_regression", "diabetes", "user_regression"]] = Field(
         ..., min_length=1, description="Regression sets; user_regression is the file named under data (tau.2.4)")
-    scales: list[float] = Field(..., min_length=3, max_length=10, description="Scales a of a layer, each half the last")
+    scales: list[Positive] = Field(..., min_length=3, max_length=10,
+                                   description="Scales a of a layer, each half the last")
     replicates: int = Field(..., ge=1, le=100, description="Initializations of every kind and scale (tau.2.4)")
     step_fraction: float = Field(
         ..., gt=0, le=0.5, description="eta over 2 / lambda_max at the balanced minimum: small, so that GD is flow")

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, table_settings, write_table
 
@@ -21,7 +21,7 @@ TITLE = "Lazy or rich? The same network at many output scales"
 class Plane(Block):
     """The illustration with two input coordinates."""
 
-    scales: list[float] = Field(..., min_length=2, max_length=4, description="Output scales alpha shown")
+    scales: list[Positive] = Field(..., min_length=2, max_length=4, description="Output scales alpha shown")
     width: int = Field(..., ge=8, le=10**4, multiple_of=8, description="Hidden units")
     samples: int = Field(..., ge=4, le=10**4, description="Training samples on the circle")
     steps: int = Field(..., ge=10, le=10**6, description="Steps of gradient descent")
@@ -38,11 +38,11 @@ class Settings(Block):
     rounding: float = Field(..., gt=0, le=10, description="b of the smooth activation (z + sqrt(z^2 + b^2)) / 2")
     replicates: int = Field(..., ge=3, le=100, description="Each with its own teacher, data and initialization")
     relu_replicates: int = Field(..., ge=3, le=100, description="The same for the ReLU, whose kernel drifts at random")
-    least_scale: float = Field(..., gt=0, description="Smallest output scale alpha")
-    greatest_scale: float = Field(..., gt=0, description="Largest output scale alpha")
+    least_scale: float = Field(..., gt=0, le=10**6, description="Smallest output scale alpha")
+    greatest_scale: float = Field(..., gt=0, le=10**6, description="Largest output scale alpha")
     scales: int = Field(..., ge=8, le=100, description="Output scales, even in the logarithm")
-    lazy: list[float] = Field(..., min_length=2, max_length=2, description="Scales between which slopes are fitted")
-    lazy_relu: list[float] = Field(..., min_length=2, max_length=2,
+    lazy: list[Positive] = Field(..., min_length=2, max_length=2, description="Scales between which slopes are fitted")
+    lazy_relu: list[Positive] = Field(..., min_length=2, max_length=2,
                                    description="The same for what flipped patterns decide: some have to flip")
     flow_time: float = Field(..., gt=0, le=10**4, description="Common horizon of all runs")
     steps: int = Field(..., ge=20, le=10**6, description="Steps of gradient descent up to the horizon")

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -40,8 +40,8 @@ class Departures(Block):
 
     design: Design = Field(..., description="The random problems (snu.3)")
     replicates: int = Field(..., ge=5, le=200, description="Problems and starts (snu.3)")
-    ratios: list[float] = Field(..., min_length=1, description="Step sizes over 2/rho, above 1 (snu.3)")
-    bits: list[int] = Field(..., min_length=3, description="Significant bits of the iterates, rising; a double has 53")
+    ratios: list[Positive] = Field(..., min_length=1, description="Step sizes over 2/rho, above 1 (snu.3)")
+    bits: list[Size] = Field(..., min_length=3, description="Significant bits of the iterates, rising; a double has 53")
 
 
 class Settings(Block):
@@ -50,7 +50,7 @@ class Settings(Block):
     designs: list[Design] = Field(..., min_length=1, description="Random problems with generic starts (snu.3)")
     replicates: int = Field(..., ge=1, le=50, description="Problems of each kind (snu.3)")
     starts: int = Field(..., ge=1, le=100, description="Generic starts for each problem (snu.3)")
-    ratios: list[float] = Field(..., min_length=2, description="Step sizes over 2/rho, on both sides of 1 (snu.3)")
+    ratios: list[Positive] = Field(..., min_length=2, description="Step sizes over 2/rho, on both sides of 1 (snu.3)")
     steps: int = Field(..., ge=100, le=400, description="Steps of each run (snu.3)")
     map: Map = Field(..., description="Growth over step size and start (snu.3)")
     departures: Departures = Field(..., description="How long exceptional starts survive rounding (snu.3)")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -23,8 +23,8 @@ class Draws(Block):
     """Random and adversarial displacements (eth.2c)."""
 
     count: int = Field(..., ge=4, le=10000, description="Draws for each activation, direction, width and dimension")
-    widths: list[int] = Field(..., min_length=1, description="Widths m, up to 4096 (beyond, z²/2 would round)")
-    dimensions: list[int] = Field(..., min_length=1, description="Input dimensions d, up to 64")
+    widths: list[Size] = Field(..., min_length=1, description="Widths m, up to 4096 (beyond, z²/2 would round)")
+    dimensions: list[Size] = Field(..., min_length=1, description="Input dimensions d, up to 64")
     exponents: tuple[int, int] = Field(..., description="Displacements have scale 2^k, k between these two, up to 2")
 
     @model_validator(mode="after")
@@ -41,7 +41,7 @@ class Training(Block):
 
     data: list[Literal["synthetic_regression", "diabetes"]] = Field(
         ..., min_length=1, max_length=2, description="Regression sets, their inputs scaled to unit length")
-    widths: list[int] = Field(..., min_length=3, description="Widths m, rising")
+    widths: list[Size] = Field(..., min_length=3, description="Widths m, rising")
     replicates: int = Field(..., ge=2, le=100, description="Initializations of every width")
     steps: int = Field(..., ge=10, le=10**5, description="Steps of gradient descent on all samples")
     stable_fraction: float = Field(..., gt=0, lt=1, description="Step over 2 / ‖X‖₂², stable at every width")
@@ -121,7 +121,7 @@ def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, 
     from descent.dynamics.kernel_comparison import unit_rows
     from descent.dynamics.recorded_descent import log_spaced_steps
     from descent.dynamics.smooth_descent import measured_descent, stable_step
-    from descent.networks.smooth_activation import ACTIVATIONS
+    from descent.networks.smooth_activation import SOFTPLUS
     from descent.networks.theorem_network import hidden_weights, output_weights
 
     data, seed = read_table(inputs["data"], ["x", "y"]), settings["master_seed"]
@@ -133,7 +133,7 @@ def train(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, 
         signs = (output_weights("theorem", seed, replicate, width, 1)[:, 0] if settings["signs"] == "random"
                  else np.ones(width))
         hidden = hidden_weights(seed, replicate, width, x.shape[1])
-        for row, curves in measured_descent(hidden, signs, x, y, eta, ACTIVATIONS["softplus"], steps):
+        for row, curves in measured_descent(hidden, signs, x, y, eta, SOFTPLUS, steps):
             rows.append({"replicate": replicate, "width": width, **row})
             drawn.append(curves[:, shown])
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
@@ -179,7 +179,7 @@ HUNDREDFOLD = {"factor": 100.0}, "100 times the bound: no constant helps"
 def _identity_claims(settings: dict[str, Any]) -> list:
     from descent.bounds import linearization_checks as checks
     from descent.claims import check
-    from descent.networks.smooth_activation import ACTIVATIONS
+    from descent.networks.smooth_activation import SMOOTHNESS
 
     draws = generator(settings["master_seed"], "linearization_identities", 0)
     cases = checks.drawn_cases(draws, [(m, d) for m in (1, 4, 16) for d in (1, 3, 8)])
@@ -196,8 +196,8 @@ def _identity_claims(settings: dict[str, Any]) -> list:
               checks.tangency, {"cases": cases, **slopes}, mistaken, mistake, form="our own"),
         check("eth.2c.smoothness", "theorem", r"$\sup|\sigma''|$ is $\frac14$ for softplus, $\frac{4}{3\sqrt3}$ for "
               r"tanh and 1 for $z^2/2$", checks.smoothness_constants,
-              {"constants": {name: activation.smoothness for name, activation in ACTIVATIONS.items()}},
-              {"constants": dict.fromkeys(ACTIVATIONS, 1.0)}, r"$\sup|\sigma'| = 1$ for softplus and tanh",
+              {"constants": SMOOTHNESS},
+              {"constants": dict.fromkeys(SMOOTHNESS, 1.0)}, r"$\sup|\sigma'| = 1$ for softplus and tanh",
               form="our own"),
     ]
 
@@ -220,17 +220,17 @@ def _bound_claims(draws: Mapping[str, Any]) -> list:
     from descent.bounds import linearization_checks as checks
     from descent.bounds.linearization_summary import rows_of
     from descent.claims import check
-    from descent.networks.smooth_activation import ACTIVATIONS
+    from descent.networks.smooth_activation import SMOOTHNESS
 
-    tables = {name: rows_of(draws, "activation", name) for name in ACTIVATIONS}
+    tables = {name: rows_of(draws, "activation", name) for name in SMOOTHNESS}
     wrong = {"softplus": ({"smoothness": 0.125}, r"$\beta/2$ in place of $\beta$"),
              "tanh": ({"width_power": 1.0}, r"$1/m$ in place of $1/\sqrt m$"),
              "quadratic": ({"input_power": 0.5}, r"$\|x\|$ in place of $\|x\|^2$")}
     bound = r"$|f(W) - f_0(W)| \le \frac{\beta}{2\sqrt m} \|W - W_0\|_F^2\, \|x\|^2$"
     shown = {"form": "corrected", "figure": "linearization_ratio"}
     rows = [check(f"eth.2c.{name}", "theorem", f"{bound}; {label}", checks.corrected_bound,
-                  {"table": tables[name], "smoothness": ACTIVATIONS[name].smoothness}, *wrong[name], **shown)
-            for name, label in zip(ACTIVATIONS, ("softplus", "tanh", "$z^2/2$"), strict=True)]
+                  {"table": tables[name], "smoothness": SMOOTHNESS[name]}, *wrong[name], **shown)
+            for name, label in zip(SMOOTHNESS, ("softplus", "tanh", "$z^2/2$"), strict=True)]
     return [
         *rows,
         check("eth.2c.equality", "theorem", r"Equality for $z^2/2$ where $W - W_0$ has rows parallel to $x$ and the "
@@ -246,10 +246,10 @@ def _bound_claims(draws: Mapping[str, Any]) -> list:
 def _training_claims(runs: Mapping[str, Mapping[str, Any]]) -> list:
     from descent.bounds import linearization_checks as checks
     from descent.claims import check
-    from descent.networks.smooth_activation import ACTIVATIONS
+    from descent.networks.smooth_activation import SMOOTHNESS
 
     tables, shown = list(runs.values()), {"figure": "linearization_widths"}
-    run = {"tables": tables, "smoothness": ACTIVATIONS["softplus"].smoothness}
+    run = {"tables": tables, "smoothness": SMOOTHNESS["softplus"]}
     return [
         check("eth.2c.printed_training", "theorem", f"{PRINTED}; in training, $W$ the weights of the network and $V$ "
               "those of its trained linearization", checks.printed_along_training, run, *HUNDREDFOLD, form="erratum",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,9 @@ from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
+from descent.pipeline.checkpoint import Checkpoint
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -24,9 +26,9 @@ class Settings(Block):
 
     size: int = Field(..., ge=10, le=300, description="n of the n x n matrices")
     rank: int = Field(..., ge=1, le=50, description="Rank of the target")
-    observations: int = Field(..., ge=10, description="Observed entries")
-    depths: list[int] = Field(..., min_length=3, description="Numbers of layers, 1 to 4, rising from 1")
-    scales: list[float] = Field(..., min_length=2, description="Norm of the product at the start over the target's, "
+    observations: int = Field(..., ge=10, le=10**6, description="Observed entries")
+    depths: list[Size] = Field(..., min_length=3, description="Numbers of layers, 1 to 4, rising from 1")
+    scales: list[Positive] = Field(..., min_length=2, description="Norm of the product at the start over the target's, "
                                                                "falling")
     replicates: int = Field(..., ge=3, le=50, description="Targets, observed sets and starts")
     step: float = Field(..., gt=0, le=1.5, description="eta as a part of 1 / (N |M|^(2 - 2/N))")
@@ -82,17 +84,16 @@ def table_runs(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[
     from descent.dynamics.matrix_completion import complete, stable_step, starting_factors
 
     n, depth, parts = settings["size"], settings["depth"], []
-    for replicate in range(settings["replicates"]):
+    cases = list(itertools.product(range(settings["replicates"]), STARTS, settings["scales"]))
+    for replicate, start, scale in Checkpoint(parts).over(cases):
         problem = _problem(settings, replicate)
         eta = stable_step(problem, depth, settings["step"])
-        for start in STARTS:
-            for scale in settings["scales"]:
-                # The same random numbers at every scale.
-                draws = generator(settings["master_seed"], f"completion_{start}", replicate, size=n, depth=depth)
-                layers = starting_factors(draws, start, n, depth, scale * np.linalg.norm(problem.target))
-                run = complete(problem, layers, eta, settings["tolerance"], settings["cap"])
-                named = {"start": start, "depth": depth, "scale": scale, "replicate": replicate, "eta": eta}
-                parts.append({**{name: np.full(len(run["step"]), value) for name, value in named.items()}, **run})
+        # The same random numbers at every scale.
+        draws = generator(settings["master_seed"], f"completion_{start}", replicate, size=n, depth=depth)
+        layers = starting_factors(draws, start, n, depth, scale * np.linalg.norm(problem.target))
+        run = complete(problem, layers, eta, settings["tolerance"], settings["cap"])
+        named = {"start": start, "depth": depth, "scale": scale, "replicate": replicate, "eta": eta}
+        parts.append({**{name: np.full(len(run["step"]), value) for name, value in named.items()}, **run})
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     units = {"test_error": "norm of the target's unobserved entries",
              "train_error": "norm of the target's observed entries", "moved": "norm of the target's unobserved entries"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,9 @@ from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
+from descent.pipeline.checkpoint import Checkpoint
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -23,14 +25,15 @@ STARTS = ("balanced", "gaussian")
 class Settings(Block):
     """Settings of the study; spec items eth.1a to eth.1f give the values of config.yaml."""
 
-    singular_values: list[float] = Field(..., min_length=2, description="Of the target W*, falling (eth.1)")
-    depths: list[int] = Field(..., min_length=1, description="Numbers of layers L, from 2 to 5, rising (eth.1)")
+    singular_values: list[Positive] = Field(..., min_length=2, max_length=20,
+                                            description="Of the target W*, falling (eth.1)")
+    depths: list[Size] = Field(..., min_length=1, description="Numbers of layers L, from 2 to 5, rising (eth.1)")
     replicates: int = Field(..., ge=1, le=50, description="Targets and starts (eth.1)")
     initial_norm: float = Field(..., gt=0, le=1, description="Frobenius norm of the first product")
     flow_time: float = Field(..., gt=0, le=1000, description="Horizon of the gradient flow")
     points: int = Field(..., ge=10, le=1000, description="Times at which the layers are kept")
-    descent_steps: list[float] = Field(..., min_length=3, description="Learning rates, each half of the last")
-    measurements: list[int] = Field(..., min_length=1, description="Numbers of measurements A_n (eth.1a)")
+    descent_steps: list[Positive] = Field(..., min_length=3, description="Learning rates, each half of the last")
+    measurements: list[Size] = Field(..., min_length=1, description="Numbers of measurements A_n (eth.1a)")
     expectation_draws: int = Field(..., ge=100, le=10**6, description="Measurements that test E<M, A>^2 (eth.1a)")
 
     @model_validator(mode="after")
@@ -137,14 +140,14 @@ def table_descent(settings: dict[str, Any], inputs: dict[str, Path], outputs: di
     from descent.networks.linear_network import product
 
     rows, between = [], settings["flow_time"] / (settings["points"] - 1)
-    for depth in settings["depths"]:
-        for replicate, run in enumerate(_runs(settings, inputs, depth, "balanced")):
-            for eta in settings["descent_steps"]:
-                layers, worst = list(run["layers"][0]), 0.0
-                for kept in run["layers"][1:]:
-                    layers = descend(layers, run["slope"], eta, round(between / eta))
-                    worst = max(worst, np.abs(product(layers) - product(kept)).max())
-                rows.append((depth, replicate, eta, worst / np.linalg.norm(run["target"])))
+    runs = [(depth, replicate, run) for depth in settings["depths"]
+            for replicate, run in enumerate(_runs(settings, inputs, depth, "balanced"))]
+    for (depth, replicate, run), eta in Checkpoint(rows).over(list(itertools.product(runs, settings["descent_steps"]))):
+        layers, worst = list(run["layers"][0]), 0.0
+        for kept in run["layers"][1:]:
+            layers = descend(layers, run["slope"], eta, round(between / eta))
+            worst = max(worst, np.abs(product(layers) - product(kept)).max())
+        rows.append((depth, replicate, eta, worst / np.linalg.norm(run["target"])))
     names = ("depth", "replicate", "eta", "distance")
     write_table(outputs["table"], dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True)), {}, settings)
 
@@ -157,18 +160,17 @@ def table_sensing(settings: dict[str, Any], inputs: dict[str, Path], outputs: di
     from descent.networks.linear_network import product
 
     times, rows, d = _times(settings), [], len(settings["singular_values"])
-    for depth in settings["depths"]:
-        for replicate in range(settings["replicates"]):
-            target = _target(settings, replicate)
-            draws = generator(settings["master_seed"], "measurements", replicate, d=d)
-            matrices = draws.standard_normal((max(settings["measurements"]), d, d))
-            for n in settings["measurements"]:
-                slope = empirical_slope(target, depth, matrices[:n])
-                kept, _ = sensing_flow(_start(settings, "balanced", depth, replicate), slope, times)
-                for t, layers in zip(times, kept):
-                    gap = product(layers) - target
-                    fit = np.mean((matrices[:n].reshape(n, -1) @ gap.ravel()) ** 2) / (2 * depth)
-                    rows.append((depth, replicate, n, t, np.linalg.norm(gap) / np.linalg.norm(target), fit))
+    cases = list(itertools.product(settings["depths"], range(settings["replicates"]), settings["measurements"]))
+    for depth, replicate, n in Checkpoint(rows).over(cases):
+        target = _target(settings, replicate)
+        draws = generator(settings["master_seed"], "measurements", replicate, d=d)
+        matrices = draws.standard_normal((max(settings["measurements"]), d, d))[:n]
+        slope = empirical_slope(target, depth, matrices)
+        kept, _ = sensing_flow(_start(settings, "balanced", depth, replicate), slope, times)
+        for t, layers in zip(times, kept):
+            gap = product(layers) - target
+            fit = np.mean((matrices.reshape(n, -1) @ gap.ravel()) ** 2) / (2 * depth)
+            rows.append((depth, replicate, n, t, np.linalg.norm(gap) / np.linalg.norm(target), fit))
     names = ("depth", "replicate", "measurements", "flow_time", "error", "loss")
     columns = dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
     write_table(outputs["table"], columns, {"flow_time": "flow time"}, settings)

@@ -13,7 +13,7 @@ from descent.data.planted_relu import read_teacher, stream, teacher_squares
 from descent.figures import COLORS, THEORY, new_figure, save_figure
 from descent.learning_curves import draw_risk, objective_panels, run_endings, shared_legend
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 from descent.statistics import agreement, ending_summary, falling_trend, mean_ranks
@@ -33,20 +33,20 @@ class LearningRates(Block):
 
     factor: int = Field(..., ge=1, le=64, description="Width over the teacher's, r / r0 (jhu.2c)")
     epochs: int = Field(..., ge=1, le=10000, description="Epochs of each run (jhu.2c)")
-    rates: list[float] = Field(..., min_length=2, description="Initial learning rates eta, rising (jhu.2c)")
+    rates: list[Positive] = Field(..., min_length=2, description="Initial learning rates eta, rising (jhu.2c)")
 
 
 class Widths(Block):
     """The sweep over widths, each initialization at its best learning rate (jhu.2d)."""
 
-    factors: list[int] = Field(..., min_length=3, description="Widths over the teacher's, r / r0, from 1 (jhu.2d)")
+    factors: list[Size] = Field(..., min_length=3, description="Widths over the teacher's, r / r0, from 1 (jhu.2d)")
     epochs: int = Field(..., ge=1, le=10000, description="Epochs of each run (jhu.2d)")
 
 
 class Risk(Block):
     """Where the closed-form population risk is evaluated."""
 
-    dense_epochs: int = Field(..., ge=0, description="Epochs after the start and each halving of eta with many")
+    dense_epochs: int = Field(..., ge=0, le=10**6, description="Epochs after the start and each halving of eta")
     dense_points: int = Field(..., ge=1, le=1000, description="Evaluations in each of them; two in each other epoch")
     fresh_samples: int = Field(..., ge=10, le=100000, description="Samples that test each epoch's first weights")
 
@@ -59,7 +59,7 @@ class Settings(Block):
         ..., min_length=1, description="gaussian: the teacher's scaling; uniform: PyTorch's for Linear (jhu.2c)")
     batch_size: int = Field(..., ge=1, le=100, description="Samples in a mini-batch, m (jhu.2c)")
     epoch_samples: int = Field(..., ge=1, le=10**7, description="Fresh samples in an epoch (jhu.2b)")
-    halve_every: int = Field(..., ge=1, description="Epochs after which the learning rate is halved (jhu.2b)")
+    halve_every: int = Field(..., ge=1, le=10**6, description="Epochs after which the learning rate is halved (jhu.2b)")
     mini_batches: MiniBatches = Field(..., description="Test of the data stream (jhu.2a)")
     learning_rate: LearningRates = Field(..., description="Sweep over learning rates (jhu.2c)")
     width: Widths = Field(..., description="Sweep over widths (jhu.2d)")

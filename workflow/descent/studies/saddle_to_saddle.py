@@ -11,8 +11,9 @@ from pydantic import Field, field_validator, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
+from descent.pipeline.checkpoint import Checkpoint
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -23,8 +24,8 @@ class Ladder(Block):
     """Scales of the start for one depth."""
 
     depth: int = Field(..., ge=2, le=4, description="Number of layers N")
-    scales: list[float] = Field(..., min_length=3, description="Singular values a of each layer at the start, falling "
-                                                               "by a common ratio")
+    scales: list[Positive] = Field(..., min_length=3, description="Singular values a of each layer at the start, "
+                                   "falling by a common ratio")
 
     @field_validator("scales")
     @classmethod
@@ -38,7 +39,7 @@ class Ladder(Block):
 class Settings(Block):
     """Settings of the study; an extension of issue 4's studies of linear networks."""
 
-    values: list[float] = Field(..., min_length=2, description="Singular values s* of the target, falling")
+    values: list[Positive] = Field(..., min_length=2, description="Singular values s* of the target, falling")
     rows: int = Field(..., ge=2, le=50, description="Outputs")
     columns: int = Field(..., ge=2, le=50, description="Inputs")
     width: int = Field(..., ge=2, le=50, description="Hidden units, at least min(rows, columns)")
@@ -106,16 +107,13 @@ def table_paths(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict
     from descent.dynamics.staircase import escape_time, staircase
 
     (U, V), parts = _target(settings), []
-    for start in STARTS:
-        for depth, scales in ((ladder["depth"], ladder["scales"]) for ladder in settings["ladders"]):
-            for replicate in range(settings["replicates"] if start == "balanced" else 1):
-                for scale in scales:
-                    layers = _layers(settings, start, depth, scale, replicate)
-                    stretch = 1.25 * escape_time(depth, scale, settings["values"][-1])
-                    run = staircase(layers, U, settings["values"], V, stretch, settings["points"])
-                    named = {"start": start, "depth": depth, "replicate": replicate, "scale": scale}
-                    length = len(run["loss"])
-                    parts.append({**{name: np.full(length, value) for name, value in named.items()}, **run})
+    cases = [{"start": start, "depth": ladder["depth"], "replicate": replicate, "scale": scale}
+             for start in STARTS for ladder in settings["ladders"]
+             for replicate in range(settings["replicates"] if start == "balanced" else 1) for scale in ladder["scales"]]
+    for case in Checkpoint(parts).over(cases):
+        stretch = 1.25 * escape_time(case["depth"], case["scale"], settings["values"][-1])
+        run = staircase(_layers(settings, **case), U, settings["values"], V, stretch, settings["points"])
+        parts.append({**{name: np.full(len(run["loss"]), value) for name, value in case.items()}, **run})
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     write_table(outputs["table"], columns, {"flow_time": "flow time"}, settings)
 

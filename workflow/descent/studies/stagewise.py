@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, read_tables, write_table
 
@@ -22,13 +22,13 @@ class Settings(Block):
     """Settings of the study; spec item du.7 gives the values of config.yaml."""
 
     width: int = Field(..., ge=4, le=100000, multiple_of=4, description="Hidden units m (du.7)")
-    digits: list[int] = Field(..., min_length=2, description="How many digits each stage shows, rising to 10 (du.7)")
+    digits: list[Size] = Field(..., min_length=2, description="How many digits each stage shows, rising to 10 (du.7)")
     stage_steps: int = Field(..., ge=20, le=10**6, description="Steps of gradient descent in each stage (du.7)")
     replicates: int = Field(..., ge=2, le=100, description="Initializations of each run (du.7)")
     stable_fraction: float = Field(
         ..., gt=0, le=0.9, description="Step over the limit of stability, 2 / lambda_max(H_infinity), in all stages")
     learning_rate: float = Field(..., gt=0, le=10, description="Step on the mean-squared error of a stage (du.7)")
-    record_every: int = Field(..., ge=1, description="Steps between losses on all samples in stagewise training")
+    record_every: int = Field(..., ge=1, le=10**6, description="Steps between losses on all samples, stagewise")
     kept_steps: int = Field(..., ge=3, le=50, description="Steps of each stage at which H(t) is examined")
 
     @model_validator(mode="after")

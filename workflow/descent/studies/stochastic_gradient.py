@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -31,8 +31,8 @@ class Settings(Block):
         ..., ge=100, le=10**7, multiple_of=20, description="Trajectories of each run (tau.2.1: at least 10,000)")
     dependent_replicates: int = Field(
         ..., ge=20, le=10**6, multiple_of=20, description="The same where the noise depends on the past (tau.2.2)")
-    constant_targets: list[float] = Field(..., min_length=2, description="eps of eps + sigma, falling (tau.2.1)")
-    decaying_targets: list[float] = Field(..., min_length=2, description="eps of the decaying step, falling (tau.2.2)")
+    constant_targets: list[Positive] = Field(..., min_length=2, description="eps of eps + sigma, falling (tau.2.1)")
+    decaying_targets: list[Positive] = Field(..., min_length=2, description="eps of decaying steps, falling (tau.2.2)")
 
     @model_validator(mode="after")
     def _falling_targets(self):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -22,8 +22,9 @@ TITLE = "Wide and sharp minima: where gradient descent goes"
 class Grid(Block):
     """A grid of steps and starts for a map of ends."""
 
-    steps: list[float] = Field(..., min_length=2, max_length=2, description="Least and greatest step alpha")
-    starts: list[float] = Field(..., min_length=2, max_length=2, description="Least and greatest start")
+    steps: list[Positive] = Field(..., min_length=2, max_length=2, description="Least and greatest step alpha")
+    starts: list[Annotated[float, Field(ge=-1000, le=1000)]] = Field(
+        ..., min_length=2, max_length=2, description="Least and greatest start")
     columns: int = Field(..., ge=10, le=2000, description="Steps, even in the logarithm")
     rows: int = Field(..., ge=10, le=2000, description="Starts, even")
 
@@ -45,9 +46,9 @@ class Settings(Block):
     step_limit: int = Field(..., ge=100, le=10**6, description="Most steps of a run")
     map: Grid = Field(..., description="Ends over steps and starts (snu.4)")
     window: Grid = Field(..., description="The same where the sharp minimum loses its stability")
-    proved_wide: list[float] = Field(..., min_length=2, max_length=2, description="Steps, all of them, for which the "
-                                     "wide minimum is proved to take almost every start")
-    proved_divergence: list[float] = Field(..., min_length=2, max_length=2, description="The same for divergence")
+    proved_wide: list[Positive] = Field(..., min_length=2, max_length=2, description="Steps, all of them, "
+                                        "for which the wide minimum is proved to take almost every start")
+    proved_divergence: list[Positive] = Field(..., min_length=2, max_length=2, description="The same for divergence")
 
     @model_validator(mode="after")
     def _proved_ranges(self):

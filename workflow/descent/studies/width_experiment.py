@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from descent.claims import write_claims
 from descent.figures import save_figure
 from descent.pipeline.device import DeviceSetting, resolve
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
@@ -23,14 +23,14 @@ TITLE = "Width: does a wider network follow the kernel more closely?"
 class Halving(Block):
     """The same networks again with half and a quarter of the step (tau.4.3)."""
 
-    widths: list[int] = Field(..., min_length=3, description="Widths m, rising, among those of the study")
+    widths: list[Size] = Field(..., min_length=3, description="Widths m, rising, among those of the study")
     replicates: int = Field(..., ge=1, le=100, description="Initializations of each, among those of the study")
 
 
 class Shown(Block):
     """The training points whose outputs are drawn (tau.4.3)."""
 
-    widths: list[int] = Field(..., min_length=1, max_length=4, description="Widths m, rising, among those of the study")
+    widths: list[Size] = Field(..., min_length=1, max_length=4, description="Widths m, rising, among the study's")
     points: int = Field(..., ge=1, le=6, description="Training points, evenly chosen in the order of their targets")
 
 
@@ -40,13 +40,13 @@ class Settings(Block):
     data: list[Literal["synthetic_regression", "diabetes"]] = Field(..., min_length=1, description="Sets (tau.4.3)")
     initializations: list[Literal["theorem", "antisymmetric"]] = Field(
         ..., min_length=1, description="Starts: independent units; pairs of units that cancel, u(0) = 0 (tau.4.3)")
-    widths: list[int] = Field(..., min_length=3, description="Widths m, rising multiples of 4 (tau.4.3)")
-    shared_up_to: int = Field(..., ge=4, description="Widths up to this share a run, each wider one has its own")
+    widths: list[Size] = Field(..., min_length=3, description="Widths m, rising multiples of 4 (tau.4.3)")
+    shared_up_to: int = Field(..., ge=4, le=10**6, description="Widths up to this share a run, others have their own")
     replicates: int = Field(..., ge=2, le=1000, description="Initializations of every width, at least 6 (tau.4.3)")
     step: float = Field(..., gt=0, le=10, description="Step eta of network and kernel (tau.4.3)")
-    horizons: list[float] = Field(
+    horizons: list[Positive] = Field(
         ..., min_length=2, description="Flow times of the measurements, rising; the last is the horizon (tau.4.3)")
-    short_horizon: float = Field(..., gt=0, description="One of the earlier horizons, claimed as well (tau.4.3)")
+    short_horizon: float = Field(..., gt=0, le=10**6, description="One of the earlier horizons, also claimed (tau.4.3)")
     halving: Halving = Field(..., description="Runs at half and a quarter of the step (tau.4.3)")
     shown: Shown = Field(..., description="Outputs that are drawn (tau.4.3)")
     device: DeviceSetting = Field(..., description="What trains; auto: an NVIDIA GPU where PyTorch can use one")

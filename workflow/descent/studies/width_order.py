@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,7 @@ from descent.claims import Outcome, check, report_only, write_claims
 from descent.data.planted_relu import read_teacher, stream
 from descent.figures import save_figure
 from descent.pipeline.randomness import generator
-from descent.pipeline.settings import Block
+from descent.pipeline.settings import Block, Positive, Size
 from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 from descent.statistics import falling_trend
@@ -33,9 +33,9 @@ class Start(Block):
 
     name: str = Field(..., pattern=r"^[a-z_]+$", description="What it is called")
     kind: Literal["gaussian", "uniform"] = Field(..., description="The distribution that is scaled, as in planted_relu")
-    output_scale: float = Field(..., gt=0, description="Factor of U")
+    output_scale: float = Field(..., gt=0, le=10**6, description="Factor of U")
     output_power: float = Field(..., ge=0, le=1, description="Power of 1 / r in U's factor")
-    hidden_scale: float = Field(..., gt=0, description="Factor of V")
+    hidden_scale: float = Field(..., gt=0, le=10**6, description="Factor of V")
 
 
 class Optimizer(Block):
@@ -43,23 +43,24 @@ class Optimizer(Block):
 
     name: Literal["sgd", "momentum", "adam"] = Field(..., description="Optimizer")
     batch_size: int = Field(..., ge=1, le=100, description="Samples in a mini-batch, m")
-    rates: list[float] = Field(..., min_length=1, description="Initial learning rates eta at r = r0")
+    rates: list[Positive] = Field(..., min_length=1, description="Initial learning rates eta at r = r0")
 
 
 class Document(Block):
     """The assignment's own setting (jhu.2c, 2d), chosen among those screened."""
 
     initialization: str = Field(..., description="One of the initializations")
-    batch_size: int = Field(..., ge=1, description="Samples in a mini-batch (jhu.2c)")
-    factor: int = Field(..., ge=1, description="Width over the teacher's at which eta is chosen (jhu.2c)")
-    rates: list[float] = Field(..., min_length=2, description="Learning rates it is chosen from (jhu.2c)")
+    batch_size: int = Field(..., ge=1, le=10**6, description="Samples in a mini-batch (jhu.2c)")
+    factor: int = Field(..., ge=1, le=10**6, description="Width over the teacher's at which eta is chosen (jhu.2c)")
+    rates: list[Positive] = Field(..., min_length=2, description="Learning rates it is chosen from (jhu.2c)")
 
 
 class Finalists(Block):
     """Settings that are run at full length, on the screening's replicates, before one is chosen (jhu.2e)."""
 
     count: int = Field(..., ge=1, le=100, description="The best of the screened settings")
-    exponents: list[float] = Field(..., min_length=1, description="e: eta is divided by (full / screened epochs)^e")
+    exponents: list[Annotated[float, Field(ge=0, le=10)]] = Field(
+        ..., min_length=1, description="e: eta is divided by (full / screened epochs)^e")
 
 
 class Purposes(Block):
@@ -74,19 +75,20 @@ class Constants(Block):
 
     momentum: float = Field(..., gt=0, lt=1, description="Decay of the mean gradient, both")
     decay: float = Field(..., gt=0, lt=1, description="Adam's decay of the mean squared gradient")
-    floor: float = Field(..., gt=0, description="Adam's epsilon")
+    floor: float = Field(..., gt=0, le=1, description="Adam's epsilon")
 
 
 class Settings(Block):
     """Settings of the study; problem 2e of Homework 2 leaves them open."""
 
-    factors: list[int] = Field(..., min_length=3, description="Widths over the teacher's, r / r0, rising (jhu.2d)")
+    factors: list[Size] = Field(..., min_length=3, description="Widths over the teacher's, r / r0, rising (jhu.2d)")
     epoch_samples: int = Field(..., ge=1, le=10**7, description="Fresh samples in an epoch (jhu.2b)")
     intervals: int = Field(..., ge=1, le=100, description="Parts of a run between which eta is halved (jhu.2b)")
     screening: Length = Field(..., description="Short runs of all settings, from which the finalists are chosen")
     full: Length = Field(..., description="Full runs (jhu.2d) of the chosen settings, on replicates of their own")
     initializations: list[Start] = Field(..., min_length=1, description="Initializations (jhu.2e)")
-    powers: list[int] = Field(..., min_length=1, description="p in eta_r = eta (r0 / r)^p (jhu.2e: eta per width)")
+    powers: list[Annotated[int, Field(ge=0, le=10)]] = Field(
+        ..., min_length=1, description="p in eta_r = eta (r0 / r)^p (jhu.2e: eta per width)")
     optimizers: list[Optimizer] = Field(..., min_length=1, description="Optimizers, batch sizes and learning rates")
     constants: Constants = Field(..., description="Constants of momentum and Adam")
     document: Document = Field(..., description="The assignment's own setting")
