@@ -168,11 +168,11 @@ def test_the_first_run_of_a_second_machine_computes_nothing(server, address, tmp
         assert again.text.count("warning") == 1
         assert f"descent: warning: the store {address} can only be read" in again.text
         assert second.results() == first.results()
-        # What it computes for itself costs no further word, and is not added.
-        second.configure(json.dumps({"master_seed": 7}))
-        other = run(second, monkeypatch, reading.environment(tmp_path / "home 2"))
-        assert TARGET in other.computed
-        assert other.text.count("warning") == 1
+        # What it computes for itself is not added.
+        library = ScratchLibrary(tmp_path / "third", TOY)
+        environment = reading.environment(tmp_path / "home 3", DESCENT_READ_ONLY_STORE="1")
+        words = ("variables", {}, "results/a/text.txt", "--store", address)
+        assert not library.made(*words, environment=environment)["from_store"]
     assert server.records(tmp_path.name) == held
 
 
