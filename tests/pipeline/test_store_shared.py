@@ -262,13 +262,13 @@ def test_the_status_says_what_the_store_holds_and_gave(shared, tmp_path):
 
 
 @pytest.mark.parametrize(("path", "reason"), [
-    ("Makefile", "is no folder that can be read"),
-    ("Makefile/store", "does not exist, and cannot be made in Makefile"),
+    ("Makefile", "store Makefile: must be a folder, but something else is there"),
+    ("Makefile/store", "does not exist, and cannot be made in Makefile (or: null, to do without)"),
 ])
 def test_a_folder_that_cannot_be_a_store_is_one_line_before_any_work(shared, tmp_path, path, reason):
     laboratory = checkout(tmp_path / "a checkout", Path(path))
     done = laboratory.snakemake(TARGET, check=False)
     assert done.returncode != 0
     lines = [line for line in done.stderr.splitlines() if "store" in line]
-    assert lines == [f"config: store.path = '{path}': {reason} (or: null, to do without)"]
+    assert lines == [f"config: store.path = '{path}': {reason}"]
     assert not laboratory.path("results").exists()

@@ -74,9 +74,12 @@ def open_store(path: str | None, read_only: bool = False) -> Store | None:
 
 def _folder(path: str) -> Path:
     try:
-        return Path(path).expanduser()
+        folder = Path(path).expanduser()
     except RuntimeError as error:  # nobody has the name after ~
         raise ValueError(f"store {path}: {error}") from None
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"store {path}: must be a folder, but something else is there")
+    return folder
 
 
 def beyond(limit_bytes: float, entries: list[Entry], keep: set[str]) -> list[Entry]:
