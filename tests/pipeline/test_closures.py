@@ -129,7 +129,7 @@ def test_a_change_that_went_unnoticed_would_show(calls, stale):
 
 def of_resumption(name: str) -> bool:
     """Whether only a stage with checkpoints executes this: those of the record run without, and say nothing of it."""
-    return name.startswith("descent.pipeline.checkpoint:") or name.endswith((".state", ".restore"))
+    return name.startswith("descent.pipeline.checkpoint:") or name.endswith((".state", ".restore", "._arrays"))
 
 
 def test_nearly_all_reruns_are_needed(calls, stale):
