@@ -16,7 +16,8 @@ def record(results, path, key, **fields):
     sidecar = sidecar_path(file)
     sidecar.parent.mkdir(parents=True, exist_ok=True)
     values = {"rule": "train", "key": key, "wall_seconds": 2.0, "cpu_seconds": 1.5, "peak_memory_mb": 300.0,
-              "cpu": "A processor", "from_store": False, "replicates": [0, 1], **dict.fromkeys(_NEEDED - {"key"}, "")}
+              "cpu": "A processor", "from_store": False, "replicates": [0, 1],
+              **{name: kind() for name, kind in _NEEDED.items() if name != "key"}}
     sidecar.write_text(json.dumps({**values, **fields}))
     return file
 
