@@ -127,11 +127,16 @@ def test_a_change_that_went_unnoticed_would_show(calls, stale):
         assert skipped(calls, blind) == {(stage["output"], name) for stage in calls if name in executed(stage)} != set()
 
 
+def of_resumption(name: str) -> bool:
+    """Whether only a stage with checkpoints executes this: those of the record run without, and say nothing of it."""
+    return name.startswith("descent.pipeline.checkpoint:") or name.endswith((".state", ".restore"))
+
+
 def test_nearly_all_reruns_are_needed(calls, stale):
     ran: dict[str, set[str]] = {}
     for stage in calls:
         ran.setdefault(stage["entry"], set()).update(executed(stage))
-    pairs = [(name, entry) for name, entries in stale.items() for entry in entries]
+    pairs = [(name, entry) for name, entries in stale.items() for entry in entries if not of_resumption(name)]
     unneeded = [(name, entry) for name, entry in pairs if name not in ran[entry]]
     print("\n" + table(pairs, unneeded))
     assert len(unneeded) <= (1 - PRECISION) * len(pairs), table(pairs, unneeded)

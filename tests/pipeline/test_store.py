@@ -272,7 +272,7 @@ def _put_and_fetch(root: Path, scratch: Path, turns: int) -> None:
 
 
 def test_many_processes_write_fetch_and_evict_the_same_entries(tmp_path):
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
     store = tmp_path / "store"
     processes = [context.Process(target=_put_and_fetch, args=(store, tmp_path / f"process {i}", 60)) for i in range(4)]
     for process in processes:

@@ -68,7 +68,7 @@ def _take_turns(root: Path, scratch: Path, writer: int, turns: int, hits) -> Non
 
 
 def test_whatever_many_processes_do_at_once_what_is_fetched_is_whole(tmp_path):
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
     hits = [context.Value("i", 0) for _ in range(8)]
     processes = [context.Process(target=_take_turns, args=(tmp_path / "store", tmp_path / f"{i}", i, 150, hits[i]))
                  for i in range(8)]
@@ -93,7 +93,7 @@ def _write_for_ever(root: Path, scratch: Path, writer: int) -> None:
 def test_writers_killed_while_they_write_leave_nothing_that_is_served(tmp_path):
     root, draw = tmp_path / "store", random.Random(0)
     store = FolderStore(root)
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
     end = time.monotonic() + 120
     for turn in range(1000):
         writer = context.Process(target=_write_for_ever, args=(root, tmp_path / "writer", turn))
@@ -174,7 +174,7 @@ def test_another_user_of_the_group_reads_adds_and_evicts(tmp_path):
             os.chown(folder, 0, group)
             folder.chmod(mode)
         put(FolderStore(root), tmp_path, 1, KEYS[0], 10)
-        user = multiprocessing.get_context("fork").Process(target=_as_another_user,
+        user = multiprocessing.get_context("forkserver").Process(target=_as_another_user,
                                                            args=(root, shared / "scratch", group))
         user.start()
         user.join()

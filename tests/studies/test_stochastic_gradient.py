@@ -53,5 +53,5 @@ def test_both_schemes_of_steps_get_the_same_noise(finished):
 def test_targets_must_fall():
     block = smoke_settings().studies.stochastic_gradient.model_dump()
     for targets in ([0.5, 1.0], [1.0, 1.0], [1.0, -1.0]):
-        with pytest.raises(ValidationError, match="must be positive and fall"):
+        with pytest.raises(ValidationError, match="must be positive and fall|greater than 0"):
             Settings(**{**block, "constant_targets": targets})

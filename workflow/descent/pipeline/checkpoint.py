@@ -35,6 +35,10 @@ class Resumable(Protocol):
         """Be again as when `state` was taken from an object made with the same arguments."""
 
 
+def _never() -> bool:
+    return False
+
+
 class Checkpoint:
     """A loop whose state is `carried`: `Resumable` objects, and lists that it appends to (all restored in place).
 
@@ -51,7 +55,7 @@ class Checkpoint:
             if state is not None:
                 self._restore(state)
 
-    def over(self, passes: Sequence[Item], until: Callable[[], bool] = lambda: False) -> Iterator[Item]:
+    def over(self, passes: Sequence[Item], until: Callable[[], bool] = _never) -> Iterator[Item]:
         """The items of `passes` that an earlier process has not done, until one pass leaves `until` true."""
         keeper, first = self._keeper, self.passes
         with keeper.running() if keeper else contextlib.nullcontext():
