@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -165,6 +166,14 @@ class VirtualCluster:
         """What a client program of Slurm prints."""
         done = subprocess.run([self.folder / "bin" / program, *arguments], capture_output=True, text=True, timeout=60)
         return done.stdout
+
+    def job(self, number: str) -> str:
+        """What the controller says of a job."""
+        return self.client("scontrol", "show", "job", "--details", number)
+
+    def restarts(self, number: str) -> int:
+        """How often a job was started again because its node was lost."""
+        return int(re.search(r"Restarts=(\d+)", self.job(number))[1])
 
     def environment(self) -> dict[str, str]:
         """Environment of a user of this cluster."""

@@ -96,8 +96,16 @@ def _stage(pattern, wildcards):
         sys.exit(1)
 
 
+def _without_rate_limit():
+    # With a limit of jobs per second, which nothing here needs, Snakemake's scheduler starts one more clock whenever a
+    # job ends, and each goes on for ever: after a hundred jobs it looks at all inputs a hundred times a second.
+    if workflow.scheduling_settings is not None:
+        workflow.scheduling_settings.max_jobs_per_timespan = None
+
+
 def stage_inputs(pattern):
     def inputs(wildcards):
+        _without_rate_limit()
         if workflow.is_main_process:
             session()
         return _stage(pattern, wildcards).input_paths
