@@ -47,10 +47,10 @@ def finished(cluster, tmp_path_factory) -> OnCluster:
 def _kill_a_job_and_a_node(cluster: VirtualCluster, run: subprocess.Popen) -> None:
     # A job may end by itself in the moment before it is hit: then another one is.
     cancelled = lost = None
-    while cancelled is None or "JobState=CANCELLED" not in cluster.job(cancelled):
+    while cancelled is None or cluster.state(cancelled) != "CANCELLED":
         cancelled, _ = _running_job(cluster, run, at_least=3)
         cluster.client("scancel", cancelled)
-        _wait(lambda job=cancelled: "JobState=RUNNING" not in cluster.job(job), run)
+        _wait(lambda job=cancelled: cluster.state(job) not in ("RUNNING", "COMPLETING"), run)
     while lost is None or cluster.restarts(lost) == 0:
         lost, node = _running_job(cluster, run, at_least=5)
         cluster.kill_node(node)

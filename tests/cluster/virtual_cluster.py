@@ -140,7 +140,11 @@ class VirtualCluster:
         """Kill the daemon of `node` and all that it runs, as a power cut does."""
         # The daemons first: they would report what else dies as failed, and a power cut reports nothing.
         _kill_marked(f"{_NODE}={self.folder}/{node}")
-        _kill_marked(f"{_CLUSTER}={self.folder}", f"SLURMD_NODENAME={node}")
+        job = (f"{_CLUSTER}={self.folder}", f"SLURMD_NODENAME={node}")
+        for keeper in {_parent(process) for process in _marked(*job)}:
+            if _name(keeper) == "slurmstepd":
+                _kill(keeper)
+        _kill_marked(*job)
         self._running.pop(node).wait()
 
     def _start(self, name: str, program: str, *arguments: str) -> None:
@@ -167,13 +171,13 @@ class VirtualCluster:
         done = subprocess.run([self.folder / "bin" / program, *arguments], capture_output=True, text=True, timeout=60)
         return done.stdout
 
-    def job(self, number: str) -> str:
-        """What the controller says of a job."""
-        return self.client("scontrol", "show", "job", "--details", number)
+    def state(self, number: str) -> str:
+        """The state of a job, `RUNNING` for instance."""
+        return re.search(r"JobState=(\w+)", self.client("scontrol", "show", "job", number))[1]
 
     def restarts(self, number: str) -> int:
         """How often a job was started again because its node was lost."""
-        return int(re.search(r"Restarts=(\d+)", self.job(number))[1])
+        return int(re.search(r"Restarts=(\d+)", self.client("scontrol", "show", "job", number))[1])
 
     def environment(self) -> dict[str, str]:
         """Environment of a user of this cluster."""
@@ -192,14 +196,39 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _marked(*marks: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            variables = set((folder / "environ").read_bytes().decode(errors="replace").split("\0"))
+            if int(folder.name) != os.getpid() and variables.issuperset(marks):
+                found.append(int(folder.name))
+    return found
+
+
+def _parent(process: int) -> int:
+    # A daemon of a job's step overwrites its environment with its title: it is known by what it started.
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+def _name(process: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    return ""
+
+
+def _kill(process: int) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(process, signal.SIGKILL)
+
+
 def _kill_marked(*marks: str) -> None:
     # What a job runs is no child of its node's daemon, but has its environment. Twice: it may just have forked.
     for _ in range(2):
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                variables = set((folder / "environ").read_bytes().decode(errors="replace").split("\0"))
-                if int(folder.name) != os.getpid() and variables.issuperset(marks):
-                    os.kill(int(folder.name), signal.SIGKILL)
+        for process in _marked(*marks):
+            _kill(process)
 
 
 if __name__ == "__main__":
