@@ -41,6 +41,9 @@ def damage(laboratory: Laboratory) -> None:
 def remarks(laboratory: Laboratory) -> None:
     for module in laboratory.path("workflow/descent").rglob("*.py"):
         module.write_text("# A remark.\n" + module.read_text())
+
+
+def touch(laboratory: Laboratory) -> None:
     for file in laboratory.path("results").rglob("*.parquet"):
         file.touch()
 
@@ -100,11 +103,12 @@ CHANGES = [
     (remarks, "report", set(), set()),
     (forget, SOURCE, {SOURCE}, set()),
     (theme, PAGE, {PAGE}, set()),
-    (swap, DATA, {DATA}, set()),
-    (swap_back, DATA, set(), {DATA}),
-    (equal_bytes, TABLE, {DATA}, set()),
+    (touch, TABLE, set(), set()),
     (imported, CLAIMS, {CLAIMS}, set()),
     (replicate, BATCH, {BATCH}, set()),
+    (equal_bytes, TABLE, {DATA}, set()),
+    (swap, DATA, {DATA}, set()),
+    (swap_back, DATA, set(), {DATA}),
     (kernel, RUN, {RUN}, set()),
     (version, TABLE, {TABLE}, set()),
     (cpu_type, DATA, {DATA}, set()),
@@ -136,37 +140,46 @@ def test_eviction_on_the_cluster_spares_what_the_report_needs(pair):
     assert (ran.computed, ran.served) == (frozenset(), frozenset({DATA}))
 
 
-def in_values(laboratory: Laboratory, line: str) -> None:
-    path = laboratory.path("workflow/descent/studies/planted_relu.py")
+@pytest.fixture
+def with_values(finished, cluster, tmp_path):
+    """`with_values(LINES)`: the finished laboratory, where the stage that makes VALUES begins with other lines."""
+    there = OnCluster(tmp_path / "on the cluster", finished.overlays, cluster)
+    shutil.copytree(finished.root, there.root, symlinks=True)
+    path = there.path("workflow/descent/studies/planted_relu.py")
     head, _, tail = path.read_text().partition("def values(")
     signature, _, body = tail.partition(":\n")
     docstring, _, rest = body.partition("\n")
-    path.write_text(f"{head}def values({signature}:\n{docstring}\n    {line}\n{rest}")
+
+    def made(*lines: str) -> OnCluster:
+        inserted = "".join(f"    {line}\n" for line in lines)
+        path.write_text(f"{head}def values({signature}:\n{docstring}\n{inserted}{rest}")
+        return there
+
+    return made
 
 
-def test_a_job_may_not_read_the_configuration(pair):
-    there = pair[0]
-    in_values(there, "open('config.yaml')")
-    done = there.snakemake(VALUES, "--retries", "0", check=False)
+def test_a_job_may_not_read_the_configuration(with_values):
+    done = with_values("open('config.yaml')").snakemake(VALUES, "--retries", "0", check=False)
     assert done.returncode != 0
     assert "a stage may not read the configuration" in done.stdout + done.stderr
 
 
-def test_code_that_changes_while_a_job_runs_is_noticed_on_its_node(pair):
-    there = pair[0]
-    started, go = there.path("started"), there.path("go")
-    there.replace("workflow/descent/studies/planted_relu.py", "open('config.yaml')",
-                  f"import pathlib, time; pathlib.Path({str(started)!r}).touch()\n"
-                  f"    while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.1)")
-    before = there.path(VALUES).read_bytes()
+def test_code_that_changes_while_a_job_runs_is_noticed_on_its_node(with_values, tmp_path):
+    started, go = tmp_path / "started", tmp_path / "go"
+
+    def waiting(pause: float) -> OnCluster:
+        return with_values("import pathlib, time", f"pathlib.Path({str(started)!r}).touch()",
+                           f"while not pathlib.Path({str(go)!r}).exists(): time.sleep({pause})")
+
+    there = waiting(0.1)
     run = subprocess.Popen(there.command(VALUES, "--retries", "0"), cwd=there.root, env=there.environment(), text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     while not started.exists():
         with pytest.raises(subprocess.TimeoutExpired):  # it has not ended before its time
             run.wait(timeout=0.2)
-    there.replace("workflow/descent/studies/planted_relu.py", "time.sleep(0.1)", "time.sleep(0.2)")
+    waiting(0.2)
     go.touch()
     text = run.communicate(timeout=200)[0]
     assert run.returncode != 0
     assert "the code changed while the stage ran; run it again" in text
-    assert not there.path(VALUES).exists() or there.path(VALUES).read_bytes() == before
+    assert VALUES not in there.results()
