@@ -109,7 +109,7 @@ class Plan:
                     raise settings.ConfigError(f"config: studies.{name}: its module plans no {rule}")
         return stages(
             title=self.laboratory.report.title,
-            sections=self._studies,
+            studies={name: getattr(discovery.load("studies", name), "PART", None) for name in self._studies},
             study_settings={name: self._block(name).model_dump(mode="json") for name in self._studies},
             engine=pdf_engine(self.laboratory.report.engine),
             preview=self.laboratory.preview,

@@ -19,6 +19,7 @@ from descent.pipeline.tables import read_table, write_table
 from descent.statistics import agreement, ending_summary, falling_trend, mean_ranks
 
 TITLE = "Planted ReLU networks: learning rate and width"
+PART = "teachers"
 
 
 class MiniBatches(Block):
