@@ -42,7 +42,8 @@ def test_values_without_findings_will_do(tmp_path):
 
 def test_the_first_page_says_what_was_found_and_the_section_all_of_it(finished):
     text = finished[1]["source"].read_text("utf-8")
-    first, ledger_of_claims, section = map(text.index, ("- The loss falls", "The ledger of claims", "# Descent on a bowl"))
+    places = ("- The loss falls", "The ledger of claims", "# Descent on a bowl")
+    first, ledger_of_claims, section = map(text.index, places)
     assert first < ledger_of_claims < section
     assert "- The loss falls to $10^{-7}$. (@sec-bowl)" in text
     assert "**Found.**\n\n- The loss falls to $10^{-7}$.\n:::" in text[section:]

@@ -36,7 +36,8 @@ def stages(title: str, studies: Mapping[str, str | None], study_settings: Mappin
     svg, pdf = ([figure[kind] for name in sections for figure in figures[name]] for kind in ("svg", "pdf"))
     settings = {
         "title": title, "parts": parts, "sections": sections, "preview": preview, "master_seed": master_seed,
-        "studies": {name: study_settings[name] for name in sections}, "figure_sources": list(figure_sources),
+        "studies": {name: study_settings[name] for name in sections},
+        "figure_sources": sorted(figure_sources, key=lambda row: sections.index(row["study"])),
         # Versions stand once for all rows: a stage's settings travel on a command line.
         "provenance": [{key: row[key] for key in row if key != "versions"} for row in provenance],
         "versions": sorted({pair for row in provenance for pair in row.get("versions", {}).items()}),
