@@ -4,6 +4,7 @@
 --   tables with long cells   ::: {.list-table widths="1,4"} around a list of lists, first row = head
 --   verdict badges           [holds]{.verdict .good}, and notes [text]{.small}
 --   the table of contents    ::: {.contents} (LaTeX and Typst; the HTML template has its own)
+--   parts                    # Title {.part #id}, over the sections (also of level 1) that follow
 -- LaTeX numbers by itself, in the same order; the other formats get the numbers written out here.
 
 local KINDS = {theorem = "Theorem", lemma = "Lemma", proposition = "Proposition", corollary = "Corollary"}
@@ -12,7 +13,7 @@ local latex, typst, html = FORMAT:match("latex"), FORMAT:match("typst"), FORMAT:
 
 local labels = {}    -- id -> text of a reference to it
 local known = {}     -- every identifier of the document
-local count = {figure = 0, table = 0, equation = 0, theorem = 0}
+local count = {figure = 0, table = 0, equation = 0, theorem = 0, part = 0}
 local heading = {}
 local place = "before the first heading"
 
@@ -38,8 +39,10 @@ end
 
 -- first pass: numbers -------------------------------------------------------------------------
 
+local ROMAN = {"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV"}
+
 local function section_number(header)
-  if header.classes:includes("unnumbered") then return nil end
+  if header.classes:includes("unnumbered") or header.classes:includes("part") or header.level > 2 then return nil end
   heading[header.level] = (heading[header.level] or 0) + 1
   for deeper = header.level + 1, 6 do heading[deeper] = 0 end
   local parts = {}
@@ -49,7 +52,15 @@ end
 
 local function number_header(header)
   local number = section_number(header)
-  remember(header.identifier, number and LABELS.sec .. "\u{a0}" .. number or pandoc.utils.stringify(header))
+  if header.classes:includes("part") then
+    number = ROMAN[tonumber(next_number("part"))]
+    remember(header.identifier, "Part\u{a0}" .. number)
+  else
+    remember(header.identifier, number and LABELS.sec .. "\u{a0}" .. number or pandoc.utils.stringify(header))
+  end
+  if not number then header.classes:insert("unnumbered") end
+  header.attributes.number = number
+  return header
 end
 
 local function caption_with(label, blocks)
@@ -164,7 +175,7 @@ end
 
 local function contents()
   if latex then return raw_block("\\tableofcontents") end
-  if typst then return raw_block("#outline(depth: 2)") end
+  if typst then return raw_block("#outline(depth: 1)") end
   return {}
 end
 
@@ -210,7 +221,7 @@ local function reference(id)
   if not label then stop("unresolved reference @" .. id .. " (" .. place .. ")") end
   if typst or html then return pandoc.Link({pandoc.Str(label)}, "#" .. id) end
   if id:match("^eq%-") then return raw("\\eqref{" .. id .. "}") end
-  local name = label:match("^(%u%l+)\u{a0}%d")
+  local name = label:match("^(%u%l+)\u{a0}[%dIVX]+")
   if not name then return pandoc.Link({pandoc.Str(label)}, "#" .. id) end
   return raw("\\hyperref[" .. id .. "]{" .. name .. "~\\ref*{" .. id .. "}}")
 end
@@ -342,6 +353,27 @@ local function inline_svg(image)
   if html then image.classes:insert("inline-svg"); return image end
 end
 
+-- A part is a heading above those of level 1: only HTML can show it as that, and numbers come from the first pass.
+local within = false
+
+local function place_header(header)
+  local part, number = header.classes:includes("part"), header.attributes.number
+  within = within or part
+  if html then
+    if part then header.attributes.number = "Part\u{a0}" .. number end
+    if within and not part then header.level = header.level + 1 end
+    return header
+  end
+  header.attributes.number = nil
+  if not part then return header end
+  local id = header.identifier
+  if latex then
+    return pandoc.Plain(pandoc.Inlines({raw("\\part{")}) .. header.content .. {raw("}\\label{" .. id .. "}")})
+  end
+  local open = "#heading(level: 1, numbering: none, supplement: [Part])[Part\u{a0}" .. number .. " #h(0.5em) "
+  return pandoc.Plain(pandoc.Inlines({raw(open)}) .. header.content .. {raw("] <" .. id .. ">")})
+end
+
 local function remember_place(header)
   place = "in \"" .. pandoc.utils.stringify(header) .. "\""
 end
@@ -359,5 +391,5 @@ function Pandoc(document)
   return document:walk({
     traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled, Math = formula,
     Image = inline_svg,
-  })
+  }):walk({Header = place_header})
 end

@@ -81,7 +81,7 @@ class SmallReport:
         figure = {kind: f"results/bowl/figures/loss.{kind}" for kind in ("svg", "pdf", "png")}
         row = {"stage": "train", "entry": "descent.studies.bowl:train", "code": "0123456789abcdef", "count": 4,
                "versions": {"numpy": "2.4.6"}}
-        return stages("Bowls", ["bowl"], {"bowl": {"samples": 12}}, self.engine, self.preview,
+        return stages("Bowls", {"bowl": "descent"}, {"bowl": {"samples": 12}}, self.engine, self.preview,
                       {"bowl": "results/bowl/claims.parquet"}, {"bowl": "results/bowl/values.json"}, {"bowl": [figure]},
                       [row], master_seed=7)
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from descent.claims import Claim, report_only, write_claims
-from descent.report.assembly import verdict_badge
 from descent.report.ledger import ledger
+from descent.report.ledger_tables import by_document, verdict_badge
 from descent.report.templates import ReportError, render
 from descent.report.verdict import LedgerDefects
 from tests.report.small import SECTION, SmallReport
@@ -40,10 +40,13 @@ def test_values_without_findings_will_do(tmp_path):
     assert "| 10 | – |" in text
 
 
-def test_findings_open_the_report(finished):
+def test_the_first_page_says_what_was_found_and_the_section_all_of_it(finished):
     text = finished[1]["source"].read_text("utf-8")
-    assert "- The loss falls to $10^{-7}$." in text
-    assert text.index("The loss falls") < text.index("The ledger of claims") < text.index("Descent on a bowl")
+    places = ("- The loss falls", "The ledger of claims", "# Descent on a bowl")
+    first, ledger_of_claims, section = map(text.index, places)
+    assert first < ledger_of_claims < section
+    assert "- The loss falls to $10^{-7}$. (@sec-bowl)" in text
+    assert "**Found.**\n\n- The loss falls to $10^{-7}$.\n:::" in text[section:]
 
 
 def test_a_claim_s_figure_must_be_shown(tmp_path):
@@ -83,6 +86,16 @@ def row(**fields) -> Claim:
 ])
 def test_badges(form, verdict, badge):
     assert verdict_badge(row(form=form, verdict=verdict)) == badge
+
+
+def test_verdicts_are_counted_by_document():
+    rows = [row(), row(id="du.1", document="du", form="erratum", verdict="refuted", control_verdict="rejected"),
+            row(id="du.2", document="du", verdict="vacuous")]
+    found = by_document(rows)
+    assert list(found) == ["tau", "du"]
+    assert dict(found["tau"]["verdicts"]) == {"holds": 1}
+    assert (found["du"]["claims"], found["du"]["errata"], found["du"]["errata_refuted"]) == (2, 1, 1)
+    assert dict(found["du"]["verdicts"]) == {"vacuous": 1}  # the erratum has a column of its own
 
 
 def test_the_ledger_follows_the_documents(tmp_path):

@@ -63,10 +63,11 @@ def test_the_page_shows_formulas_figures_and_fonts(finished):
 def test_numbers_are_the_same_in_all_formats(finished):
     report, made = finished
     page = made["html"].read_text("utf-8")
-    for text in ("Figure\u00a01", "Table\u00a01", "Section\u00a01", "Theorem\u00a01"):
+    for text in ("Figure\u00a01", "Table\u00a02", "Section\u00a01", "Theorem\u00a01", "Part\u00a0I"):
         assert text in page
     text = " ".join(pdf_text(made["pdf"]).split())
-    assert "See (1), Figure 1, Table 1 and Section 1" in text.replace("\u00a0", " ")
+    assert "See (1), Figure 1, Table 2 and Section 1" in text.replace("\u00a0", " ")
+    assert "Part I Gradient descent from the ground up" in text.replace("\u00a0", " ")
 
 
 def test_prose_is_filled_in(finished):
@@ -118,7 +119,7 @@ def test_latex_makes_the_same_pdf_twice_and_says_so(finished, tmp_path):
     text = pdf_text(made[0])
     assert "typeset by pdf" in text
     assert all("Preview: small sizes" in page for page in text.split("\f")[:-1])
-    assert "See (1), Figure 1, Table 1 and Section 1" in " ".join(text.split())
+    assert "See (1), Figure 1, Table 2 and Section 1" in " ".join(text.split())
 
 
 def test_the_pdf_names_typst(finished):

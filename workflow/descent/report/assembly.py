@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from descent.claims import Claim, read_claims
-from descent.report.templates import ReportError, render
+from descent.claims import read_claims
+from descent.report.errata import errata_rows
+from descent.report.ledger_tables import VERDICTS, by_document, counts, ledger_row
+from descent.report.sections import absent_anchors, claim_link, figure_anchors, first_page, read_section, without
+from descent.report.templates import render
+
+HEADLINES = 12
 
 
 def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
     """Write the report as pandoc Markdown, every number and verdict filled in.
 
-    `settings`: title, sections (names in order), studies (name: settings block), preview, provenance (rows with stage,
-    entry, code, count, versions) and master_seed. `inputs`: template; sections and values (one file each, in the
-    sections' order); absent_sections (of studies that are switched off); claims; figures; proofs. Raises ReportError
-    naming the template, the line and the value when a template uses what is not there, and the claim when no section
-    shows its figure.
+    `settings`: title, parts (see `parts.arranged`), sections (names in order), studies (name: settings block), preview,
+    provenance (rows with stage, entry, code, count), versions, master_seed and figure_sources (see
+    `stages.figure_source`). `inputs`: template; symbols; errata; sections and values (one file each, in the sections'
+    order); absent_sections (of studies that are switched off); claims; figures; proofs. Raises ReportError naming the
+    template, the line and the value when a template uses what is not there, the claim when no section shows its
+    figure, and the erratum that is not in its table.
     """
     claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
-    figures = _figures(inputs["figures"])
+    figures, absent = _figures(inputs["figures"]), absent_anchors(inputs["absent_sections"])
     sections = [
-        _section(name, path, values, settings["studies"][name], claims, figures.get(name, {}))
+        read_section(name, path, values, settings["studies"][name], claims, figures.get(name, {}))
         for name, path, values in zip(settings["sections"], inputs["sections"], inputs["values"], strict=True)
     ]
-    absent = _absent_anchors(inputs["absent_sections"])
-    for section in sections:
-        section["text"] = _without(absent, section["text"])
-    proofs = [_without(absent, render(path, {"claims": claims})) for path in inputs["proofs"]]
-    anchors = _figure_anchors("\n".join([*(section["text"] for section in sections), *proofs]))
+    proofs = [_raised(render(path, {"claims": claims})) for path in inputs["proofs"]]
+    anchors = figure_anchors("\n".join([*(section["text"] for section in sections), *proofs]))
     context = {
-        **settings, "sections": sections, "proofs": proofs, "claims": claims, "documents": DOCUMENT_TITLES,
-        "rows": [_ledger_row(claim, anchors, settings["sections"]) for claim in claims.values()],
-        "counts": _counts(claims),
+        **settings, **_first_tables(claims, anchors, settings["sections"]), "claims": claims, "anchors": anchors,
+        "texts": {section["name"]: section["text"] for section in sections}, "proofs": proofs,
+        "headlines": first_page(sections, HEADLINES), "documents": DOCUMENT_TITLES,
+        "symbols": render(inputs["symbols"], {}),
+        "errata": errata_rows(inputs["errata"], claims, complete=not inputs["absent_sections"]),
         "setting_rows": {name: _flat(settings["studies"][name]) for name in settings["sections"]},
-        "versions": _versions(settings["provenance"]), "quote": json.dumps,
+        "provenance": _anchored(settings["provenance"]), "code_anchor": code_anchor, "quote": json.dumps,
+        "link": claim_link,
     }
-    outputs["source"].write_text(render(inputs["template"], context), encoding="utf-8")
+    outputs["source"].write_text(without(absent, render(inputs["template"], context)), encoding="utf-8")
 
 
 DOCUMENT_TITLES = {
@@ -56,6 +60,13 @@ DOCUMENT_TITLES = {
 }
 
 
+def _first_tables(claims: Mapping[str, Any], anchors: Mapping[str, str], studies: list[str]) -> dict[str, Any]:
+    return {
+        "rows": [ledger_row(claim, anchors, studies) for claim in claims.values()], "counts": counts(claims.values()),
+        "summary": by_document(claims.values()), "verdicts": VERDICTS,
+    }
+
+
 def _figures(paths: list[Path]) -> dict[str, dict[str, str]]:
     """Study -> figure -> path from results/report/, without a suffix: each output format brings its own."""
     figures: dict[str, dict[str, str]] = {}
@@ -65,71 +76,20 @@ def _figures(paths: list[Path]) -> dict[str, dict[str, str]]:
     return figures
 
 
-def _section(name: str, path: Path, values: Path, block: Mapping[str, Any], claims: Mapping[str, Claim],
-             figures: Mapping[str, str]) -> dict[str, Any]:
-    numbers = json.loads(values.read_text())
-
-    def figure(figure_name: str) -> str:
-        if figure_name not in figures:
-            raise ReportError(f"no figure {figure_name!r} (there are: {', '.join(sorted(figures)) or 'none'})")
-        return figures[figure_name]
-
-    text = render(path, {"v": numbers, "settings": block, "claims": claims, "figure": figure})
-    return {"name": name, "text": text.strip(), "findings": numbers.get("findings", [])}
+def _raised(proof: str) -> str:
+    """Proofs are written one level down; in the report they are sections of a part of their own."""
+    return re.sub(r"^#(#+ )", r"\1", proof, flags=re.MULTILINE)
 
 
-def _figure_anchors(text: str) -> dict[str, str]:
-    """`study/figure` -> the id that a section gives to it."""
-    found = re.findall(r"\]\(\.\./([^/()\s]+)/figures/([^/()\s]+)\)\{#(fig-[\w.-]+)", text)
-    return {f"{study}/{name}": anchor for study, name, anchor in found}
+def code_anchor(entry: str) -> str:
+    """Id of the row that an entry `descent.MODULE:FUNCTION` has in the appendix: `code-MODULE.FUNCTION`."""
+    return f"code-{entry.removeprefix('descent.').replace(':', '.')}"
 
 
-_KINDS = {"sec": "the section", "fig": "a figure in the section", "tbl": "a table in the section",
-          "eq": "an equation in the section"}
-
-
-def _absent_anchors(paths: list[Path]) -> dict[str, str]:
-    """What a reference to a section that is not in the report, or to something in it, is put into words with."""
-    anchors = {}
-    for path in paths:
-        text = path.read_text("utf-8")
-        title = text.partition("\n")[0].lstrip("# ").partition(" {#")[0]
-        for anchor in re.findall(r"\{#((?:sec|fig|tbl|eq)-[\w-]+)", text):
-            anchors[anchor] = f"{_KINDS[anchor.partition('-')[0]]} *{title}* (not in this report)"
-    return anchors
-
-
-def _without(absent: Mapping[str, str], text: str) -> str:
-    return re.sub(r"@((?:sec|fig|tbl|eq)-[\w-]+)", lambda found: absent.get(found[1], found[0]), text)
-
-
-def _ledger_row(claim: Claim, anchors: Mapping[str, str], studies: list[str]) -> dict[str, Any]:
-    if claim.figure.partition("/")[0] in studies and claim.figure not in anchors:
-        shown = ", ".join(anchors) or "none"
-        raise ReportError(f"claim {claim.id}: no section shows its figure {claim.figure!r} (shown: {shown})")
-    note, tone = verdict_badge(claim)
-    return {**asdict(claim), "statement": " ".join(claim.statement.split()), "note": note, "tone": tone,
-            "anchor": anchors.get(claim.figure, "")}
-
-
-def verdict_badge(claim: Claim) -> tuple[str, str]:
-    """A note on the verdict and its tone (good, bad, erratum, weak, neutral); an erratum is expected to be refuted."""
-    if claim.form == "erratum":
-        return ("as expected", "erratum") if claim.verdict == "refuted" else ("unexpected", "weak")
-    tones = {"holds": "good", "refuted": "bad", "reported": "neutral"}
-    return "", tones.get(claim.verdict, "weak")
-
-
-def _counts(claims: Mapping[str, Claim]) -> dict[str, Any]:
-    rows = list(claims.values())
-    return {
-        "claims": len(rows),
-        "errata": sum(c.form == "erratum" for c in rows),
-        "errata_refuted": sum(c.form == "erratum" and c.verdict == "refuted" for c in rows),
-        "verdicts": Counter(c.verdict for c in rows if c.form != "erratum"),
-        "controls": sum(bool(c.control_verdict) for c in rows),
-        "rejected": sum(c.control_verdict == "rejected" for c in rows),
-    }
+def _anchored(provenance: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    # The same function may be run by two rules; an id stands once.
+    first = {row["entry"]: row for row in reversed(provenance)}
+    return [{**row, "anchor": code_anchor(row["entry"]) if first[row["entry"]] is row else ""} for row in provenance]
 
 
 def _flat(block: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -138,7 +98,3 @@ def _flat(block: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         nested = isinstance(value, Mapping)
         rows += _flat(value, f"{prefix}{key}.") if nested else [(prefix + key, json.dumps(value, ensure_ascii=False))]
     return rows
-
-
-def _versions(provenance: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    return sorted({pair for row in provenance for pair in row.get("versions", {}).items()})

@@ -24,6 +24,11 @@ def read_text(path: Path) -> str:
 
 def render(path: Path, context: Mapping[str, Any]) -> str:
     """The text of the template `path`; raises ReportError naming the template, its line and what is wrong with it."""
+    return evaluate(path, context)[0]
+
+
+def evaluate(path: Path, context: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The text of the template `path` and what it sets at its top level; raises ReportError as `render`."""
     import jinja2
 
     text = read_text(path)
@@ -35,11 +40,19 @@ def render(path: Path, context: Mapping[str, Any]) -> str:
     )
     environment.filters.update(num=num, num_math=num_math, pct=pct, integer=integer)
     try:
-        return environment.get_template(path.name).render(context)
+        module = _module(environment, environment.get_template(path.name), context)
+        return str(module), dict(vars(module))
     except jinja2.TemplateSyntaxError as error:
         raise ReportError(f"{path}, line {error.lineno}: {error.message}") from error
     except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise ReportError(f"{path}, line {_line(error, path)}: {error}") from error
+
+
+def _module(environment, template, context: Mapping[str, Any]):
+    try:
+        return template.make_module(context)
+    except Exception:
+        environment.handle_exception()  # raises it again with the lines of the template, as rendering does
 
 
 def _undefined():

@@ -18,6 +18,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Weight decay and balanced minimizers"
+PART = "landscapes"
 
 
 class Settings(Block):

@@ -21,6 +21,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, read_tables, table_settings, write_table
 
 TITLE = "Theorem 3.2 on MNIST-1D: does training stay below the bound?"
+PART = "convergence"
 
 
 class Gram(Block):

@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Lemmas 3.2 and 3.3: which patterns can flip, and how fast weights move"
+PART = "convergence"
 
 
 class Flips(Block):

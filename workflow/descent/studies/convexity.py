@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Neither convex nor smooth: what depth does to a loss"
+PART = "landscapes"
 
 
 class Settings(Block):

@@ -19,6 +19,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "The edge of stability"
+PART = "landscapes"
 
 
 class Settings(Block):

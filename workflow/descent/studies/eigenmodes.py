@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Mode by mode: which labels are learnt fast?"
+PART = "kernels"
 
 
 class Settings(Block):

@@ -19,6 +19,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "End to end: the dynamics of the product of linear layers"
+PART = "linear"
 
 
 class Settings(Block):

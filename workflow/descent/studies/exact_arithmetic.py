@@ -16,6 +16,7 @@ from descent.pipeline.settings import Block
 from descent.pipeline.study import StudyPlan
 
 TITLE = "Identities and counterexamples without rounding"
+PART = "exact"
 
 
 class Settings(Block):

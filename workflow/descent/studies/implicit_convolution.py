@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Convolutions as implicit operators, and Huber descent"
+PART = "descent"
 
 
 class Tails(Block):

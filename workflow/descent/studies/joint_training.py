@@ -18,6 +18,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, read_tables, write_table
 
 TITLE = "Theorem 3.3: training both layers"
+PART = "convergence"
 
 
 class Settings(Block):

@@ -16,6 +16,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Why the bound fails late: the drift of the kernel"
+PART = "convergence"
 
 
 class Run(Block):

@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Training in a kernel: exponential convergence, and kernels that move"
+PART = "kernels"
 DATA = ("mnist1d", "diabetes", "synthetic_regression")
 
 

@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, table_settings, write_table
 
 TITLE = "The landscape of deep linear networks: saddle, escape, curvature"
+PART = "linear"
 
 
 class Settings(Block):

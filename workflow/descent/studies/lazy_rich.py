@@ -16,6 +16,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, table_settings, write_table
 
 TITLE = "Lazy or rich? The same network at many output scales"
+PART = "kernels"
 
 
 class Plane(Block):

@@ -18,6 +18,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Gradient descent on least squares: when it diverges"
+PART = "descent"
 
 
 class Design(Block):

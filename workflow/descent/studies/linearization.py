@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Near initialization: how far is a network from its linearization?"
+PART = "kernels"
 
 
 class Draws(Block):

@@ -19,6 +19,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Deep matrix completion: low rank without being asked"
+PART = "linear"
 
 
 class Settings(Block):

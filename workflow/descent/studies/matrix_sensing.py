@@ -19,6 +19,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Matrix sensing: what deep linear networks conserve, and what they learn first"
+PART = "linear"
 STARTS = ("balanced", "gaussian")
 
 

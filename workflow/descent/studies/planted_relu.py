@@ -19,6 +19,7 @@ from descent.pipeline.tables import read_table, write_table
 from descent.statistics import agreement, ending_summary, falling_trend, mean_ranks
 
 TITLE = "Planted ReLU networks: learning rate and width"
+PART = "teachers"
 
 
 class MiniBatches(Block):
@@ -393,8 +394,7 @@ def _order(speeds: Mapping[float, Any]) -> dict[str, Any]:
 
 def _findings(numbers: Mapping[str, Any]) -> list[str]:
     rates = "; ".join(f"{row['rate']:g} from the {row['init']} initialization" for row in numbers["best"])
-    orders = "; ".join(
-        f"from the {row['init']} initialization it is {'' if row['larger_faster'] else 'not '}reproduced "
-        f"($r/r_0$ from fastest to slowest: {row['order']})" for row in numbers["best"])
+    orders = "; ".join(f"from the {row['init']} initialization {'' if row['larger_faster'] else 'not '}reproduced "
+                       f"($r/r_0$ from fastest to slowest: {row['order']})" for row in numbers["best"])
     return [f"Planted ReLU networks, the learning rate that ends lowest: {rates}.",
             f"Livni et al.'s order, larger networks converge faster: {orders}."]

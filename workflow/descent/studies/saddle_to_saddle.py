@@ -18,6 +18,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Saddle to saddle: modes learnt one after another"
+PART = "linear"
 
 
 class Ladder(Block):

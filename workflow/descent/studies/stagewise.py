@@ -16,6 +16,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, read_tables, write_table
 
 TITLE = "Stagewise training: one more digit in each stage"
+PART = "convergence"
 
 
 class Settings(Block):

@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Stochastic gradients: constant and decaying steps"
+PART = "stochastic"
 
 
 class Settings(Block):

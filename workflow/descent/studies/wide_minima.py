@@ -17,6 +17,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Wide and sharp minima: where gradient descent goes"
+PART = "landscapes"
 
 
 class Grid(Block):

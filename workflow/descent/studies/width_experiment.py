@@ -18,6 +18,7 @@ from descent.pipeline.study import StudyPlan
 from descent.pipeline.tables import read_table, write_table
 
 TITLE = "Width: does a wider network follow the kernel more closely?"
+PART = "kernels"
 
 
 class Halving(Block):

@@ -18,6 +18,7 @@ from descent.pipeline.tables import read_table, write_table
 from descent.statistics import falling_trend
 
 TITLE = "When larger networks do converge faster"
+PART = "teachers"
 PURPOSES = ("order", "document", "near_zero")
 
 
