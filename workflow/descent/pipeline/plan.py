@@ -96,7 +96,7 @@ class Plan:
         return plan
 
     def _report_stages(self, plans: list[StudyPlan]) -> list[Stage]:
-        from descent.report.stages import stages
+        from descent.report.stages import figure_source, stages
         from descent.report.tools import pdf_engine
 
         by_rule = {
@@ -118,6 +118,8 @@ class Plan:
             figures=by_rule["figure"],
             provenance=self._provenance(),
             master_seed=self.laboratory.master_seed,
+            figure_sources=[figure_source(plan.name, stage, self.identity(stage).code)
+                            for plan in plans for stage in plan.stages if stage.rule == "figure"],
         )
 
     def _provenance(self) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     """Write the report as pandoc Markdown, every number and verdict filled in.
 
     `settings`: title, sections (names in order), studies (name: settings block), preview, provenance (rows with stage,
-    entry, code, count, versions) and master_seed. `inputs`: template; sections and values (one file each, in the
+    entry, code, count), versions, master_seed and figure_sources (see `stages.figure_source`). `inputs`: template; sections and values (one file each, in the
     sections' order); absent_sections (of studies that are switched off); claims; figures; proofs. Raises ReportError
     naming the template, the line and the value when a template uses what is not there, and the claim when no section
     shows its figure.
@@ -39,7 +39,7 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
         "rows": [_ledger_row(claim, anchors, settings["sections"]) for claim in claims.values()],
         "counts": _counts(claims),
         "setting_rows": {name: _flat(settings["studies"][name]) for name in settings["sections"]},
-        "versions": _versions(settings["provenance"]), "quote": json.dumps,
+        "quote": json.dumps,
     }
     outputs["source"].write_text(render(inputs["template"], context), encoding="utf-8")
 
@@ -139,6 +139,3 @@ def _flat(block: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         rows += _flat(value, f"{prefix}{key}.") if nested else [(prefix + key, json.dumps(value, ensure_ascii=False))]
     return rows
 
-
-def _versions(provenance: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    return sorted({pair for row in provenance for pair in row.get("versions", {}).items()})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +22,23 @@ REPORT = {kind: f"results/report/report.{kind}" for kind in ("html", "tex", "pdf
 def stages(title: str, sections: list[str], study_settings: Mapping[str, Mapping[str, Any]], engine: str,
            preview: bool, claims: Mapping[str, str], values: Mapping[str, str],
            figures: Mapping[str, list[dict[str, str]]], provenance: list[dict[str, Any]],
-           master_seed: int | None = None) -> list[Stage]:
+           master_seed: int | None = None, figure_sources: Sequence[Mapping[str, Any]] = ()) -> list[Stage]:
     """The report's stages, in order: ledger, source, HTML, LaTeX, PDF and verdict.
 
     `sections`: the studies in the order of the report; `engine`: `latex` or `typst` (see `tools.pdf_engine`);
     `claims`, `values` and `figures`: outputs by study; `provenance`: rows with stage, entry, code (digest), count (of
-    its jobs) and versions (package: version). Proofs are the files of report/proofs/, in the order of their names.
+    its jobs) and versions (package: version); `figure_sources`: see `figure_source`. Proofs are the files of
+    report/proofs/, in the order of their names.
     """
     shown = [figure for name in sections for figure in figures[name]]
     present = tuple(f"report/sections/{name}.md" for name in sections)
     written = sorted(str(path) for path in Path("report/sections").glob("*.md"))
     settings = {
         "title": title, "sections": list(sections), "studies": {name: study_settings[name] for name in sections},
-        "preview": preview, "provenance": provenance, "master_seed": master_seed,
+        "preview": preview, "master_seed": master_seed, "figure_sources": list(figure_sources),
+        # Versions stand once for all rows: a stage's settings travel on a command line.
+        "provenance": [{key: row[key] for key in row if key != "versions"} for row in provenance],
+        "versions": sorted({pair for row in provenance for pair in row.get("versions", {}).items()}),
     }
     inputs = {
         "template": "report/report.md", "sections": present,
@@ -49,6 +55,28 @@ def stages(title: str, sections: list[str], study_settings: Mapping[str, Mapping
         Stage("verdict", "descent.report.verdict:verdict", {}, {"claims": LEDGER},
               {"verdict": "results/report/verdict.txt"}),
     ]
+
+
+def figure_source(study: str, stage: Stage, code: str) -> dict[str, Any]:
+    """What made a figure: study, figure, command (of a shell), inputs, entry and code (12 digits of its digest).
+
+    Inputs that differ only by their run share a line, which says how many there are.
+    """
+    svg = stage.outputs["svg"]
+    paths = Counter(re.sub(r"/runs/[^/]+/", "/runs/*/", path) for path in stage.input_paths)
+    return {
+        "study": study, "figure": Path(svg).stem, "command": f"snakemake --cores 1 {svg}",
+        "inputs": [_input_line(path, number, stage.input_paths) for path, number in paths.items()],
+        "entry": stage.entry, "code": code[:12],
+    }
+
+
+def _input_line(path: str, number: int, paths: list[str]) -> str:
+    if path in paths:
+        return path
+    if number == 1:
+        return next(one for one in paths if re.sub(r"/runs/[^/]+/", "/runs/*/", one) == path)
+    return f"{path} ({number} runs)"
 
 
 def _documents(svg: list[str], pdf: list[str], engine: str) -> list[Stage]:
