@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from descent.claims import Outcome, check, report_only, write_claims
+from descent.claims import Claim, Outcome, check, report_only, write_claims
 from descent.figures import new_figure, save_figure
 from descent.pipeline.stage import Stage, canonical_json
 from descent.report import assembly, html, ledger, pdf, tex, verdict
-from descent.report.stages import stages
+from descent.report.stages import figure_source, stages
 
 CHECKOUT = Path(__file__).parents[2]
 ENTRIES = {
@@ -103,3 +103,76 @@ class SmallReport:
         with contextlib.chdir(self.root):
             ENTRIES[stage.rule](json.loads(canonical_json(stage.settings)), inputs, outputs)
         return outputs
+
+
+VALLEY = """# A narrow valley {#sec-valley}
+
+## The curvature across {#sec-valley-across}
+
+Across the valley the loss curves a hundredfold; the section after @sec-bowl measures it, in `descent.studies.valley:train`.
+
+$$ \\lambda_{\\max} = 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15 + 16 + 17 + 18 + 19 + 20 $$ {#eq-valley}
+
+![Width of the valley.](<< figure("width") >>){#fig-valley-width alt="A narrowing gap"}
+
+| step | first residual | second residual | third residual | fourth residual | fifth residual |
+|-----:|-----:|-----:|-----:|-----:|-----:|
+| 1,000,000 | 0.123456789 | 0.123456789 | 0.123456789 | 0.123456789 | 0.123456789 |
+
+: Residuals. {#tbl-valley}
+
+## Along the valley {#sec-valley-along}
+
+Nothing curves here, and descent is slow.
+"""
+
+
+class LargerReport(SmallReport):
+    """The bowl and a valley: two sections, claims with every verdict, figures with their sources, one proof."""
+
+    def write(self) -> LargerReport:
+        super().write()
+        for proof in (self.root / "report" / "proofs").glob("*.md"):
+            if proof.name not in ("du.5-h_infinity.md", "snu.2.md"):
+                proof.unlink()
+        study = self.root / "results" / "valley"
+        (study / "figures").mkdir(parents=True)
+        self.section.with_name("valley.md").write_text(VALLEY)
+        write_figure({kind: study / "figures" / f"width.{kind}" for kind in ("svg", "pdf", "png")}, self.preview)
+        (study / "values.json").write_text(json.dumps({"findings": ["The valley is narrow."]}))
+        write_claims(study / "claims.parquet", self.valley_claims())
+        return self
+
+    @staticmethod
+    def valley_claims() -> list[Claim]:
+        wrong = ({"bound": 0.1}, "a tenth of the bound")
+        rows = [check(f"tau.{number}", "theorem" if number % 2 else "asymptotic", f"Residual {number} stays small.", at_most,
+                      {"value": number, "bound": 10.0 * number + number**2}, {"bound": 0.1}, "a smaller bound", figure="width")
+                for number in range(1, 9)]
+        return [
+            *rows,
+            check("du.9.printed", "empirical", "The valley is flat.", at_most, {"value": 2.0, "bound": 1.0}, *wrong,
+                  form="erratum", figure="width"),
+            check("du.9", "empirical", "The valley is curved.", at_most, {"value": 2.0, "bound": 1.0}, *wrong),
+            replace(rows[0], id="jhu.1", document="jhu", verdict="vacuous", form="our own"),
+            replace(rows[0], id="jhu.2", document="jhu", verdict="hypothesis fails", form="corrected"),
+            report_only("snu.1", "The width of the valley.", 0.25, 7),
+        ]
+
+    def stages(self) -> list[Stage]:
+        names = {"bowl": "loss", "valley": "width"}
+        figures = {study: {kind: f"results/{study}/figures/{name}.{kind}" for kind in ("svg", "pdf", "png")}
+                   for study, name in names.items()}
+        runs = {"runs": tuple(f"results/valley/runs/eta=0.{n}+init=a/metrics.parquet" for n in range(1, 6))}
+        drawn = [Stage("figure", f"descent.studies.{study}:figure_{name}", {}, {"loss": f"results/{study}/tables/loss.parquet",
+                                                                         **(runs if study == "valley" else {})}, figures[study])
+                 for study, name in names.items()]
+        rows = [{"stage": "figure", "entry": stage.entry, "code": "0123456789abcdef", "count": 1,
+                 "versions": {"numpy": "2.4.6"}} for stage in drawn]
+        of_studies = {kind: {study: f"results/{study}/{file}" for study in names}
+                      for kind, file in (("claims", "claims.parquet"), ("values", "values.json"))}
+        return stages("Bowls and valleys", list(names), {"bowl": {"samples": 12}, "valley": {"depth": 3}}, self.engine,
+                      self.preview, of_studies["claims"], of_studies["values"],
+                      {study: [figures[study]] for study in names}, rows, master_seed=7,
+                      figure_sources=[figure_source(study, stage, "0123456789abcdef")
+                                      for study, stage in zip(names, drawn, strict=True)])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from descent.claims import Claim, read_claims
+from descent.report.figure_sources import code_anchor, with_sources
 from descent.report.templates import ReportError, render
 
 
@@ -19,7 +20,8 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
 
     `settings`: title, sections (names in order), studies (name: settings block), preview, provenance (rows with stage,
     entry, code, count), versions, master_seed and figure_sources (see `stages.figure_source`). `inputs`: template; sections and values (one file each, in the
-    sections' order); absent_sections (of studies that are switched off); claims; figures; proofs. Raises ReportError
+    sections' order); absent_sections (of studies that are switched off); claims (the ledger) and study_claims (its
+    parts); figures; proofs. Raises ReportError
     naming the template, the line and the value when a template uses what is not there, and the claim when no section
     shows its figure.
     """
@@ -31,15 +33,18 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     ]
     absent = _absent_anchors(inputs["absent_sections"])
     for section in sections:
-        section["text"] = _without(absent, section["text"])
+        section["text"] = with_sources(_without(absent, section["text"]), settings["figure_sources"])
     proofs = [_without(absent, render(path, {"claims": claims})) for path in inputs["proofs"]]
     anchors = _figure_anchors("\n".join([*(section["text"] for section in sections), *proofs]))
+    studies = {claim.id: path.parent.name for path in inputs["study_claims"] for claim in read_claims(path)}
     context = {
         **settings, "sections": sections, "proofs": proofs, "claims": claims, "documents": DOCUMENT_TITLES,
-        "rows": [_ledger_row(claim, anchors, settings["sections"]) for claim in claims.values()],
+        "rows": [{**_ledger_row(claim, anchors, settings["sections"]), "study": studies[claim.id]}
+                 for claim in claims.values()],
         "counts": _counts(claims),
         "setting_rows": {name: _flat(settings["studies"][name]) for name in settings["sections"]},
         "quote": json.dumps,
+        "code_anchors": {row["entry"]: code_anchor(row["entry"]) for row in settings["provenance"]},
     }
     outputs["source"].write_text(render(inputs["template"], context), encoding="utf-8")
 
