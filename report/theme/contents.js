@@ -6,9 +6,9 @@
   const entries = [...nav.querySelectorAll("a[href^='#']")]
     .map((link) => ({ link, section: document.getElementById(link.hash.slice(1)) }))
     .filter((entry) => entry.section);
-  const wide = matchMedia("(min-width: 76rem)");
+  const wide = matchMedia("(min-width: 72rem)");
   const opened = new Set();
-  let at = -1;
+  let at = null;
 
   const plain = (link) => {
     const copy = link.cloneNode(true);

@@ -1,7 +1,8 @@
 // What scrolls sideways can be reached with the keyboard; commands can be copied; what a link points to is opened.
 (() => {
   "use strict";
-  const frames = [...document.querySelectorAll(".table-frame, math[display='block'], main pre")];
+  const inline = [...document.querySelectorAll("main math:not([display='block'])")];
+  const fixed = [...document.querySelectorAll(".table-frame, math[display='block'], main pre")];
 
   const title = (frame) => {
     if (frame.matches("math")) return "Formula, scrolls sideways";
@@ -9,7 +10,19 @@
     return caption ? `Table, scrolls sideways: ${caption.textContent.trim().slice(0, 80)}` : "Scrolls sideways";
   };
 
+  // Formulas do not wrap: one that is wider than its line gets a line of its own.
+  const widen = () => {
+    inline.forEach((formula) => formula.classList.remove("wide"));
+    const wide = inline.filter((formula) => {
+      const block = formula.parentElement.closest("p, li, td, th, div, figcaption, caption, h2, h3, h4, h5");
+      return formula.getBoundingClientRect().width > block.clientWidth;
+    });
+    wide.forEach((formula) => formula.classList.add("wide"));
+    return wide;
+  };
+
   const reach = () => {
+    const frames = [...fixed, ...widen()];
     // All are measured before any is changed, which takes one layout instead of thousands.
     const scrolls = frames.map((frame) => frame.scrollWidth > frame.clientWidth + 1);
     frames.forEach((frame, index) => {

@@ -8,7 +8,7 @@
   const FILTERS = ["document", "verdict", "kind", "form", "study"];
   // The order of a reader's worries, not of the alphabet.
   const VERDICTS = ["refuted", "hypothesis fails", "vacuous", "holds", "reported"];
-  const SORTS = { id: "order of the documents", verdict: "verdict", slack: "slack", cases: "cases" };
+  const SORTS = { id: "document order", verdict: "verdict", slack: "slack", cases: "cases" };
 
   const amount = (value) => (value === "inf" ? Infinity : value === "" ? NaN : Number(value));
 

@@ -111,7 +111,7 @@ VALLEY = """# A narrow valley {#sec-valley}
 
 Across the valley the loss curves a hundredfold; the section after @sec-bowl measures it, in `descent.studies.valley:train`.
 
-$$ \\lambda_{\\max} = 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15 + 16 + 17 + 18 + 19 + 20 $$ {#eq-valley}
+$$ \\lambda_{\\max} = 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15 + 16 $$ {#eq-valley}
 
 ![Width of the valley.](<< figure("width") >>){#fig-valley-width alt="A narrowing gap"}
 
