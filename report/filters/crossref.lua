@@ -236,8 +236,8 @@ end
 -- The runs of a figure's data, folded.
 local function runs(div)
   if not (html and div.classes:includes("runs")) then return nil end
-  local summary = pandoc.Blocks({raw_block("<details class=\"runs\"><summary>" .. div.attributes.title .. "</summary>")})
-  return summary .. div.content .. {raw_block("</details>")}
+  local open = raw_block("<details class=\"runs\"><summary>" .. div.attributes.title .. "</summary>")
+  return pandoc.Blocks({open}) .. div.content .. {raw_block("</details>")}
 end
 
 -- second pass: references -----------------------------------------------------------------------

@@ -40,7 +40,8 @@
 
   // The last section that begins above the upper quarter of the window; tops are in the order of the document.
   const reached = () => {
-    const limit = Math.max(innerHeight / 4, parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) + 4);
+    const padding = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop);
+    const limit = Math.max(innerHeight / 4, padding + 4);
     let low = 0;
     let high = entries.length;
     while (low < high) {

@@ -48,7 +48,9 @@
 
   const filter = (name) => choice(name, [["", "all"], ...values(name).map((value) => [value, words(value)])], name);
 
-  const matches = (claim, except) => FILTERS.every((name) => name === except || !state[name] || claim[name] === state[name])
+  const passes = (claim, name) => !state[name] || claim[name] === state[name];
+
+  const matches = (claim, except) => FILTERS.every((name) => name === except || passes(claim, name))
     && state.text.split(/\s+/).every((word) => claim.words.includes(word));
 
   // How many there would be: of each value, with the other filters as they are.
@@ -67,7 +69,8 @@
   const compare = (a, b) => {
     if (state.sort === "id") return state.falling ? b.order - a.order : a.order - b.order;
     const [first, second] = [rank(a), rank(b)];
-    if (Number.isNaN(first) || Number.isNaN(second)) return Number.isNaN(first) - Number.isNaN(second) || a.order - b.order;
+    const lacking = Number.isNaN(first) - Number.isNaN(second);
+    if (lacking || Number.isNaN(first)) return lacking || a.order - b.order;
     if (first === second) return a.order - b.order;
     return (first < second) === state.falling ? 1 : -1;
   };
@@ -93,7 +96,8 @@
     controls.direction.textContent = state.falling ? "↓ falling" : "↑ rising";
     controls.direction.setAttribute("aria-label", `Order: ${state.falling ? "falling" : "rising"}. Turn around.`);
     controls.reset.hidden = !asked();
-    const tally = shown.length === claims.length ? `All ${claims.length} claims` : `${shown.length} of ${claims.length} claims`;
+    const all = claims.length;
+    const tally = shown.length === all ? `All ${all} claims` : `${shown.length} of ${all} claims`;
     if (controls.count.textContent !== tally) controls.count.textContent = tally;
   };
 
@@ -159,7 +163,10 @@
       state.falling = state.sort === "slack" || state.sort === "cases";
       change();
     });
-    controls.text.addEventListener("input", () => { state.text = controls.text.value.trim().normalize("NFKC").toLowerCase(); change(); });
+    controls.text.addEventListener("input", () => {
+      state.text = controls.text.value.trim().normalize("NFKC").toLowerCase();
+      change();
+    });
     controls.direction.addEventListener("click", () => { state.falling = !state.falling; change(); });
     form.addEventListener("reset", (event) => { event.preventDefault(); reset(); controls.text.value = ""; change(); });
     form.addEventListener("submit", (event) => event.preventDefault());

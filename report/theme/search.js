@@ -128,7 +128,8 @@
     element.setAttribute("role", "option");
     element.setAttribute("aria-selected", "false");
     const place = item.place && item.place !== item.title ? [line("hit-place", ` in ${item.place}`)] : [];
-    element.append(line("hit-head", line("hit-kind", item.kind), " ", line("hit-title", marked(item.title, terms)), ...place));
+    const title = line("hit-title", marked(item.title, terms));
+    element.append(line("hit-head", line("hit-kind", item.kind), " ", title, ...place));
     if (item.body) element.append(line("hit-text", marked(snippet(item, terms), terms)));
     element.addEventListener("click", () => go(number));
     return element;

@@ -1,4 +1,4 @@
-"""The page in a real browser: what its scripts promise, at every width, in both themes, on paper and without scripts."""
+"""The page in a real browser: what its scripts promise, at each width, in both themes, on paper, without scripts."""
 
 import re
 import shutil
@@ -33,7 +33,7 @@ def browser():
         started.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def opened(browser, report):
     """`opened(fragment, width=…, …)`: the page in a context of its own, which must load nothing else nor complain."""
     contexts, complaints, requests = [], [], set()
@@ -90,7 +90,8 @@ def test_headings_figures_tables_claims_and_theorems_link_to_themselves(opened):
 
 
 def test_there_is_one_title_and_no_level_is_left_out(opened):
-    levels = opened().evaluate("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((heading) => +heading.tagName[1])")
+    headings = opened().locator("h1, h2, h3, h4, h5, h6")
+    levels = headings.evaluate_all("(headings) => headings.map((heading) => Number(heading.tagName[1]))")
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
@@ -269,7 +270,8 @@ def test_what_scrolls_can_be_reached_by_keyboard(opened):
     page = opened(width=360)
     assert page.locator("#eq-valley math").get_attribute("tabindex") == "0"
     assert page.locator("#eq-step math").get_attribute("tabindex") is None
-    assert page.locator(".table-frame:has(#tbl-valley)").get_attribute("aria-label").startswith("Table, scrolls sideways: Table")
+    frame = page.locator(".table-frame:has(#tbl-valley)")
+    assert frame.get_attribute("aria-label").startswith("Table, scrolls sideways: Table")
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 360)])
@@ -321,7 +323,8 @@ def test_a_figure_looks_like_its_file(opened, browser, report, tmp_path):
     alone, pictures = browser.new_page(viewport={"width": 700, "height": 400}), []
     for number, content in enumerate((f"{styles}{shapes}<figure>{figure}</figure>", svg[svg.index("<svg"):])):
         alone.set_content(content)
-        alone.add_style_tag(content="body, figure { margin: 0; display: block } svg[viewBox] { width: 700px; height: auto }")
+        alone.add_style_tag(content="body, figure { margin: 0; display: block } "
+                                    "svg[viewBox] { width: 700px; height: auto }")
         alone.screenshot(path=tmp_path / f"{number}.png", clip={"x": 0, "y": 0, "width": 690, "height": 340})
         pictures.append(imread(tmp_path / f"{number}.png")[8:, 8:, :3])
     alone.close()

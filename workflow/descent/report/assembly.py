@@ -19,11 +19,10 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     """Write the report as pandoc Markdown, every number and verdict filled in.
 
     `settings`: title, sections (names in order), studies (name: settings block), preview, provenance (rows with stage,
-    entry, code, count), versions, master_seed and figure_sources (see `stages.figure_source`). `inputs`: template; sections and values (one file each, in the
-    sections' order); absent_sections (of studies that are switched off); claims (the ledger) and study_claims (its
-    parts); figures; proofs. Raises ReportError
-    naming the template, the line and the value when a template uses what is not there, and the claim when no section
-    shows its figure.
+    entry, code, count), versions, master_seed and figure_sources (see `stages.figure_source`). `inputs`: template;
+    sections and values (one file each, in the sections' order); absent_sections (of studies that are switched off);
+    claims (the ledger) and study_claims (its parts); figures; proofs. Raises ReportError naming the template, the line
+    and the value when a template uses what is not there, and the claim when no section shows its figure.
     """
     claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
     figures = _figures(inputs["figures"])
@@ -143,4 +142,3 @@ def _flat(block: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         nested = isinstance(value, Mapping)
         rows += _flat(value, f"{prefix}{key}.") if nested else [(prefix + key, json.dumps(value, ensure_ascii=False))]
     return rows
-

@@ -113,7 +113,7 @@ def short_path(text: str, decimals: int = 2) -> str:
             raise ReportError(f"a figure's path has the command {command!r}, which is none of M L Q C Z")
         points = [(_units(next(tokens), decimals), _units(next(tokens), decimals))
                   for _ in range(_POINTS[command.upper()])]
-        if command == "L" == last.upper() and points[0] == at:
+        if command == "L" and last in ("l", "h", "v") and points[0] == at:
             continue
         letter, numbers = _step(command, at, points)
         parts.append(("" if letter == last and letter not in "mz" else letter) + _joined(numbers, decimals))

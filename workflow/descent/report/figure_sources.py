@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-_FIGURE = re.compile(r"^!\[.*?\]\(\.\./([^/()\s]+)/figures/([^/()\s]+)\)\{#fig-[^}]*\}[ \t]*$", re.MULTILINE | re.DOTALL)
+_FIGURE = re.compile(r"^!\[.*?\]\(\.\./([^/()\s]+)/figures/([^/()\s]+)\)\{#fig-[^}]*\}[ \t]*$", re.M | re.S)
 _FEW = 2  # runs whose tables are named one by one
 
 
 def with_sources(text: str, sources: Iterable[Mapping[str, Any]]) -> str:
-    """The Markdown `text` with a div `.figure-source` after each figure that `sources` (settings of the stage) knows."""
+    """The Markdown `text` with a div `.figure-source` after each figure in `sources` (see `stages.figure_source`)."""
     by_figure = {(source["study"], source["figure"]): source for source in sources}
 
     def followed(match: re.Match) -> str:
