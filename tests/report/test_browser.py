@@ -155,6 +155,16 @@ def test_search_finds_and_goes_there(opened, words, kind, title, target):
     assert 0 <= place["y"] < 400
 
 
+@pytest.mark.parametrize("width", [360, 768, 1600])
+def test_hits_stay_within_the_window(opened, width):
+    page = opened(width=width)
+    page.keyboard.press("/")
+    page.keyboard.type("valley")
+    box = page.locator("#hits").bounding_box()
+    assert 0 <= box["x"] < box["x"] + box["width"] <= width
+    assert page.evaluate(OVERFLOW) == 0
+
+
 def test_search_by_keyboard(opened):
     page = opened()
     page.keyboard.press("/")

@@ -11,8 +11,8 @@ _BARS = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">([‖∥])</mo>
 
 
 def legible_formulas(page: str) -> str:
-    """The page with accents of the right size and norms of the right height; HTML needs no namespace for MathML."""
-    page = page.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    """The page with accents of the right size and norms of the right height, without what goes without saying."""
+    page = page.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace('<math display="inline">', "<math>")
     page = page.replace('<mo accent="true">\u00af</mo>', '<mo accent="true" stretchy="true">\u203e</mo>')
     return _BARS.sub(_bar, _ACCENTED.sub(lambda m: f'{m[1]} stretchy="false">{_ACCENTS[m[2]]}</mo>', page))
 
