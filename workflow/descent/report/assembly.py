@@ -42,8 +42,7 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
                  for claim in claims.values()],
         "counts": _counts(claims),
         "setting_rows": {name: _flat(settings["studies"][name]) for name in settings["sections"]},
-        "quote": json.dumps,
-        "code_anchors": {row["entry"]: code_anchor(row["entry"]) for row in settings["provenance"]},
+        "provenance": _anchored(settings["provenance"]), "quote": json.dumps,
     }
     outputs["source"].write_text(render(inputs["template"], context), encoding="utf-8")
 
@@ -134,6 +133,12 @@ def _counts(claims: Mapping[str, Claim]) -> dict[str, Any]:
         "controls": sum(bool(c.control_verdict) for c in rows),
         "rejected": sum(c.control_verdict == "rejected" for c in rows),
     }
+
+
+def _anchored(provenance: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    # The same function may be run by two rules; an id stands once.
+    first = {row["entry"]: row for row in reversed(provenance)}
+    return [{**row, "anchor": code_anchor(row["entry"]) if first[row["entry"]] is row else ""} for row in provenance]
 
 
 def _flat(block: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
