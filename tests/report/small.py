@@ -128,6 +128,12 @@ Nothing curves here, and descent is slow.
 """
 
 
+ERRATA = """
+- {item: Lemma 9, name: the flat valley, printed: The valley is flat., wrong: It curves., corrected: The valley is curved.,
+   refuted: [du.9.printed], holds: [du.9], proofs: []}
+"""
+
+
 class LargerReport(SmallReport):
     """The bowl and a valley: two sections, claims with every verdict, figures with their sources, one proof."""
 
@@ -136,6 +142,7 @@ class LargerReport(SmallReport):
         for proof in (self.root / "report" / "proofs").glob("*.md"):
             if proof.name not in ("du.5-h_infinity.md", "snu.2.md"):
                 proof.unlink()
+        (self.root / "report" / "errata.yaml").write_text(ERRATA)
         study = self.root / "results" / "valley"
         (study / "figures").mkdir(parents=True)
         self.section.with_name("valley.md").write_text(VALLEY)
