@@ -129,7 +129,7 @@ Nothing curves here, and descent is slow.
 
 
 ERRATA = """
-- {item: Lemma 9, name: the flat valley, printed: The valley is flat., wrong: It curves., corrected: The valley is curved.,
+- {item: Lemma 9, name: the flat valley, printed: The valley is flat., wrong: It curves., corrected: It is curved.,
    refuted: [du.9.printed], holds: [du.9], proofs: []}
 """
 

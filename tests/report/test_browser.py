@@ -17,6 +17,8 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 ROWS = "[...document.querySelectorAll('.ledger tbody tr')].filter((row) => !row.hidden)"
 SHOWN = f"{ROWS}.map((row) => ({{...row.querySelector('[id^=claim-]').dataset}}))"
 HITS = "#hits [role='option']"
+PATIENCE = 180_000  # ms; a busy machine is no fault
+playwright.expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,7 @@ def opened(browser, report):
     def open_page(fragment="", width=1200, **context):
         contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **context))
         page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.add(request.url.partition("#")[0]))
@@ -331,6 +334,7 @@ def test_a_figure_looks_like_its_file(opened, browser, report, tmp_path):
                               for place in ("#fig-valley-width svg", ".shapes", "head style"))
     svg = (report[0].root / "results" / "valley" / "figures" / "width.svg").read_text()
     alone, pictures = browser.new_page(viewport={"width": 700, "height": 400}), []
+    alone.set_default_timeout(PATIENCE)
     for number, content in enumerate((f"{styles}{shapes}<figure>{figure}</figure>", svg[svg.index("<svg"):])):
         alone.set_content(content)
         alone.add_style_tag(content="body, figure { margin: 0; display: block } "
