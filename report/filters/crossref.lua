@@ -5,6 +5,8 @@
 --   verdict badges           [holds]{.verdict .good}, and notes [text]{.small}
 --   the table of contents    ::: {.contents} (LaTeX and Typst; the HTML template has its own)
 --   parts                    # Title {.part #id}, over the sections (also of level 1) that follow
+--   what made a figure       ::: {.figure-source} after it, with `command`{.command} (all that LaTeX and Typst show)
+-- In HTML the labels of what has an id are links to it.
 -- LaTeX numbers by itself, in the same order; the other formats get the numbers written out here.
 
 local KINDS = {theorem = "Theorem", lemma = "Lemma", proposition = "Proposition", corollary = "Corollary"}
@@ -63,9 +65,14 @@ local function number_header(header)
   return header
 end
 
-local function caption_with(label, blocks)
+local function labelled(id, text, class)
+  if id == "" then return pandoc.Span({pandoc.Str(text)}, {class = class}) end
+  return pandoc.Link({pandoc.Str(text)}, "#" .. id, "", {class = class .. " self"})
+end
+
+local function caption_with(label, blocks, id)
   if latex or #blocks == 0 then return blocks end
-  local lead = {pandoc.Span({pandoc.Str(label .. ".")}, {class = "caption-label"}), pandoc.Space()}
+  local lead = {labelled(id, label .. ".", "caption-label"), pandoc.Space()}
   if typst then lead = {pandoc.Strong({pandoc.Str(label .. ".")}), pandoc.Space()} end
   local first = blocks[1]
   first.content = pandoc.Inlines(lead) .. first.content
@@ -77,7 +84,7 @@ local function number_captioned(kind, prefix)
     if #element.caption.long == 0 then return nil end
     local label = LABELS[prefix] .. "\u{a0}" .. next_number(kind)
     remember(element.identifier, label)
-    element.caption.long = caption_with(label, element.caption.long)
+    element.caption.long = caption_with(label, element.caption.long, element.identifier)
     return element
   end
 end
@@ -87,8 +94,7 @@ local function displayed(math, id, number)
   if typst then
     return {raw("#math.equation(block: true, numbering: _ => [(" .. number .. ")], "), math, raw(") <" .. id .. ">")}
   end
-  local mark = pandoc.Span({pandoc.Str("(" .. number .. ")")}, {class = "equation-number"})
-  return {pandoc.Span({math, mark}, pandoc.Attr(id, {"equation"}))}
+  return {pandoc.Span({math, labelled(id, "(" .. number .. ")", "equation-number")}, pandoc.Attr(id, {"equation"}))}
 end
 
 local function is_space(element)
@@ -145,7 +151,7 @@ local function theorem_typst(div, class, name, title)
 end
 
 local function theorem_html(div, name, title)
-  local head = pandoc.Inlines({pandoc.Str(name)})
+  local head = pandoc.Inlines({labelled(div.identifier, name, "statement-label")})
   if title then head:extend(pandoc.Inlines({pandoc.Space(), pandoc.Str("(")}) .. title .. {pandoc.Str(")")}) end
   head:insert(pandoc.Str("."))
   local lead = pandoc.Inlines({pandoc.Span(head, {class = "statement-head"}), pandoc.Space()})
@@ -214,6 +220,37 @@ local function list_table(div)
   return div
 end
 
+-- Figures float in LaTeX, away from what follows them: the command stands in the caption.
+local function commanded(figure, source)
+  source:walk({Code = function(code)
+    if not code.classes:includes("command") then return end
+    local last = figure.caption.long[#figure.caption.long]
+    last.content:extend({pandoc.LineBreak(), pandoc.Span({pandoc.Code(code.text)}, {class = "small"})})
+  end})
+  return figure
+end
+
+local function join_sources(blocks)
+  if html then return nil end
+  local joined = pandoc.Blocks({})
+  for _, block in ipairs(blocks) do
+    local source = block.t == "Div" and block.classes:includes("figure-source")
+    if source and #joined > 0 and joined[#joined].t == "Figure" then
+      joined[#joined] = commanded(joined[#joined], block)
+    elseif not source then
+      joined:insert(block)
+    end
+  end
+  return joined
+end
+
+-- The runs of a figure's data, folded.
+local function runs(div)
+  if not (html and div.classes:includes("runs")) then return nil end
+  local open = raw_block("<details class=\"runs\"><summary>" .. div.attributes.title .. "</summary>")
+  return pandoc.Blocks({open}) .. div.content .. {raw_block("</details>")}
+end
+
 -- second pass: references -----------------------------------------------------------------------
 
 local function reference(id)
@@ -267,6 +304,10 @@ end
 local function styled(span)
   -- So that the line, not the invisible anchor, is the first thing in its cell.
   if latex and span.identifier:match("^claim%-") then return {raw("\\leavevmode{}"), span} end
+  if html and span.identifier:match("^claim%-") then
+    span.content = {pandoc.Link(span.content, "#" .. span.identifier, "", {class = "self"})}
+    return span
+  end
   if span.classes:includes("verdict") then
     local tone = span.classes[2] or "neutral"
     return wrapped(span, "\\verdict{" .. tone .. "}", "#verdict(\"" .. tone .. "\")")
@@ -274,64 +315,19 @@ local function styled(span)
   if span.classes:includes("small") then return wrapped(span, "\\soft", "#soft") end
 end
 
-local function encloses(text)
-  local _, opened = text:gsub("{", "")
-  local _, closed = text:gsub("}", "")
-  return opened == closed and not text:find("&", 1, true)
-end
-
--- TeX's `\|` and `|` do not say whether they open or close, and MathML and Typst space them, and a `+` after them, as they
--- guess. By turns they do, unless TeX's `\left` says so, their number is odd (as in conditional expectations), or what is
--- between two of them is no whole formula.
-local function bars(text, bar, opening, closing)
-  local parts, from, inner = {}, 1, nil
-  for start, stop in text:gmatch("()" .. bar .. "()") do
-    local before = text:sub(1, start - 1)
-    if not (before:match("\\$") or before:match("\\left%s*$") or before:match("\\right%s*$")) then
-      if inner and not encloses(text:sub(inner, start - 1)) then return text end
-      parts[#parts + 1] = text:sub(from, start - 1) .. (inner and closing or opening)
-      from, inner = stop, not inner and stop or nil
-    end
-  end
-  return inner and text or table.concat(parts) .. text:sub(from)
-end
-
-local NAMES = {}
-for name in ("sin cos tan arccos arcsin log ln exp max min sup inf det Pr"):gmatch("%a+") do NAMES[name] = true end
-
--- MathML leaves no room around the names of functions, where TeX leaves a thin space.
-local function function_names(text)
-  local parts, from = {}, 1
-  for start, name, stop in text:gmatch("()\\(%a+)()") do
-    if NAMES[name] then
-      local script = text:match("^[%^_]%w()", stop) or text:match("^[%^_]%b{}()", stop) or stop
-      local after = text:match("^%s*(\\?%a*)", script)
-      parts[#parts + 1] = text:sub(from, start - 1)
-      if text:sub(1, start - 1):match("[%w%)}%]]%s*$") then parts[#parts + 1] = "\\," end
-      parts[#parts + 1] = text:sub(start, script - 1)
-      if after ~= "" and after ~= "\\" and after ~= "\\left" then parts[#parts + 1] = "\\," end
-      from = script
-    end
-  end
-  return table.concat(parts) .. text:sub(from)
-end
-
-local function formula(math)
-  if latex then return nil end
-  if typst then
-    math.text = bars(math.text, "\\|", "\\left\\Vert ", "\\right\\Vert "):gsub("\\(%a+)%s*\\|", "\\%1\\Vert ")
-    math.text = bars(math.text, "|", "\\left|", "\\right|")
-  else
-    math.text = bars(bars(math.text, "\\|", "\\lVert ", "\\rVert "), "|", "\\lvert ", "\\rvert ")
-    math.text = function_names(math.text)
-  end
-  return math
+-- One element, so that it is read and copied as one word.
+local function breakable_html(code)
+  local escaped = code.text:gsub("&", "&amp;"):gsub("<", "&lt;"):gsub(">", "&gt;")
+  local class = #code.classes > 0 and " class=\"" .. table.concat(code.classes, " ") .. "\"" or ""
+  local text = escaped:gsub("([._:/]+)(%S)", "%1<wbr>%2")
+  return raw("<code" .. class .. ">" .. text .. "</code>")
 end
 
 -- Long names may break after their dots.
 local function breakable(code)
+  if html then return breakable_html(code) end
   local parts = pandoc.Inlines({})
-  local mark = latex and raw("\\allowbreak{}") or html and raw("<wbr>") or pandoc.Str("\u{200b}")
+  local mark = latex and raw("\\allowbreak{}") or pandoc.Str("\u{200b}")
   for part in code.text:gmatch("[^._:/]*[._:/]*") do
     if part ~= "" then
       if #parts > 0 then parts:insert(mark) end
@@ -347,10 +343,6 @@ local function framed(table)
   for _, body in ipairs(table.bodies) do rows = rows + #body.body end
   if not latex or rows > 12 then return nil end
   return {raw_block("\\Needspace{" .. rows + 4 .. "\\baselineskip}"), table}
-end
-
-local function inline_svg(image)
-  if html then image.classes:insert("inline-svg"); return image end
 end
 
 -- A part is a heading above those of level 1: only HTML can show it as that, and numbers come from the first pass.
@@ -381,7 +373,8 @@ end
 function Pandoc(document)
   document = document:walk({Div = function(div)
     if div.classes:includes("list-table") then return list_table(div) end
-  end})
+    return runs(div)
+  end, Blocks = join_sources})
   document = document:walk({
     traverse = "topdown", Header = number_header, Figure = number_captioned("figure", "fig"),
     Table = number_captioned("table", "tbl"), Para = number_equations, Plain = number_equations, Div = number_div,
@@ -389,7 +382,6 @@ function Pandoc(document)
   })
   document = document:walk({Div = statement, Table = framed, Code = breakable})
   return document:walk({
-    traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled, Math = formula,
-    Image = inline_svg,
+    traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled,
   }):walk({Header = place_header})
 end

@@ -27,7 +27,7 @@ def report(tmp_path_factory) -> SmallReport:
     return made
 
 
-FONT = "report/theme/fonts/stix-two-math.woff"
+FONT, FIGURE = "report/theme/fonts/stix-two-math.woff", "results/bowl/figures/loss.svg"
 
 
 @pytest.mark.parametrize(("file", "damage", "rule", "complaint"), [
@@ -50,6 +50,7 @@ FONT = "report/theme/fonts/stix-two-math.woff"
     ("report/theme/report.typ", emptied, "report_pdf", "report/theme/report.typ: has no $body$"),
     ("report/theme/report.css", no_text, "report_html", "report/theme/report.css: not text in UTF-8"),
     (FONT, cut, "report_html", f"{FONT}: not a readable font"),
+    (FIGURE, cut, "report_html", f"{FIGURE}: not a readable figure"),
     (FONT, emptied, "report_pdf", f"{FONT}: not a readable font (Not a TrueType or OpenType font"),
 ])
 def test_a_damaged_source_is_named(report, file, damage, rule, complaint):

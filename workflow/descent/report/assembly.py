@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from descent.claims import read_claims
+from descent.claims import Claim, read_claims
 from descent.report.errata import errata_rows
+from descent.report.figure_sources import code_anchor, with_sources
 from descent.report.ledger_tables import VERDICTS, by_document, counts, ledger_row
 from descent.report.sections import absent_anchors, claim_link, figure_anchors, first_page, read_section, without
 from descent.report.templates import render
@@ -23,9 +24,9 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     `settings`: title, parts (see `parts.arranged`), sections (names in order), studies (name: settings block), preview,
     provenance (rows with stage, entry, code, count), versions, master_seed and figure_sources (see
     `stages.figure_source`). `inputs`: template; symbols; errata; sections and values (one file each, in the sections'
-    order); absent_sections (of studies that are switched off); claims; figures; proofs. Raises ReportError naming the
-    template, the line and the value when a template uses what is not there, the claim when no section shows its
-    figure, and the erratum that is not in its table.
+    order); absent_sections (of studies that are switched off); claims (the ledger) and study_claims (its parts);
+    figures; proofs. Raises ReportError naming the template, the line and the value when a template uses what is not
+    there, the claim when no section shows its figure, and the erratum that is not in its table.
     """
     claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
     figures, absent = _figures(inputs["figures"]), absent_anchors(inputs["absent_sections"])
@@ -36,8 +37,9 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     proofs = [_raised(render(path, {"claims": claims})) for path in inputs["proofs"]]
     anchors = figure_anchors("\n".join([*(section["text"] for section in sections), *proofs]))
     context = {
-        **settings, **_first_tables(claims, anchors, settings["sections"]), "claims": claims, "anchors": anchors,
-        "texts": {section["name"]: section["text"] for section in sections}, "proofs": proofs,
+        **settings, **_first_tables(claims, anchors, inputs["study_claims"]), "claims": claims, "anchors": anchors,
+        "texts": {section["name"]: with_sources(section["text"], settings["figure_sources"]) for section in sections},
+        "proofs": proofs,
         "headlines": first_page(sections, HEADLINES), "documents": DOCUMENT_TITLES,
         "symbols": render(inputs["symbols"], {}),
         "errata": errata_rows(inputs["errata"], claims, complete=not inputs["absent_sections"]),
@@ -60,11 +62,12 @@ DOCUMENT_TITLES = {
 }
 
 
-def _first_tables(claims: Mapping[str, Any], anchors: Mapping[str, str], studies: list[str]) -> dict[str, Any]:
-    return {
-        "rows": [ledger_row(claim, anchors, studies) for claim in claims.values()], "counts": counts(claims.values()),
-        "summary": by_document(claims.values()), "verdicts": VERDICTS,
-    }
+def _first_tables(claims: Mapping[str, Claim], anchors: Mapping[str, str], of_studies: list[Path]) -> dict[str, Any]:
+    studies = {claim.id: path.parent.name for path in of_studies for claim in read_claims(path)}
+    rows = [{**ledger_row(claim, anchors, set(studies.values())), "study": studies[claim.id]}
+            for claim in claims.values()]
+    return {"rows": rows, "counts": counts(claims.values()), "summary": by_document(claims.values()),
+            "verdicts": VERDICTS}
 
 
 def _figures(paths: list[Path]) -> dict[str, dict[str, str]]:
@@ -79,11 +82,6 @@ def _figures(paths: list[Path]) -> dict[str, dict[str, str]]:
 def _raised(proof: str) -> str:
     """Proofs are written one level down; in the report they are sections of a part of their own."""
     return re.sub(r"^#(#+ )", r"\1", proof, flags=re.MULTILINE)
-
-
-def code_anchor(entry: str) -> str:
-    """Id of the row that an entry `descent.MODULE:FUNCTION` has in the appendix: `code-MODULE.FUNCTION`."""
-    return f"code-{entry.removeprefix('descent.').replace(':', '.')}"
 
 
 def _anchored(provenance: list[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ from descent.report.templates import ReportError
 VERDICTS = {"holds": "good", "refuted": "bad", "vacuous": "weak", "hypothesis fails": "weak", "reported": "neutral"}
 
 
-def ledger_row(claim: Claim, anchors: Mapping[str, str], studies: list[str]) -> dict[str, Any]:
+def ledger_row(claim: Claim, anchors: Mapping[str, str], studies: Collection[str]) -> dict[str, Any]:
     """The claim's fields with the anchor of its figure, the tone of its verdict and a note on it.
 
     Raises ReportError where the figure belongs to one of the `studies` and no section shows it.

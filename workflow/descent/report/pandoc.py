@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from descent.pipeline.environment import EPOCH
 from descent.report.templates import ReportError
@@ -27,10 +28,10 @@ def desk(figures: Iterable[Path]) -> Iterator[Path]:
         yield report
 
 
-def convert(directory: Path, source: Path, writer: str, inputs: dict[str, Path], options: Sequence[str] = ()) -> str:
+def convert(directory: Path, source: Path, writer: str, inputs: dict[str, Any], options: Sequence[str] = ()) -> str:
     """The document that pandoc writes for `source` in the format `writer`, with cross references and citations.
 
-    `inputs`: filter, template and references. Raises ReportError with pandoc's complaints, of which
+    `inputs`: filters, template and references. Raises ReportError with pandoc's complaints, of which
     an unknown reference, citation or formula is one.
     """
     import pypandoc
@@ -40,7 +41,8 @@ def convert(directory: Path, source: Path, writer: str, inputs: dict[str, Path],
     command = [
         str(Path(pypandoc.__file__).parent / "files" / "pandoc"), str(source.resolve()), "--from=markdown",
         f"--to={writer}", "--standalone", f"--template={inputs['template'].resolve()}", "--wrap=preserve",
-        f"--lua-filter={inputs['filter'].resolve()}", "--citeproc", f"--bibliography={inputs['references'].resolve()}",
+        *(f"--lua-filter={path.resolve()}" for path in inputs["filters"]), "--citeproc",
+        f"--bibliography={inputs['references'].resolve()}",
         "--metadata=link-citations:true", "--number-sections", "--syntax-highlighting=none", "--fail-if-warnings",
         f"--data-dir={directory}", "--output=-", *options,
     ]

@@ -12,7 +12,11 @@ from descent.pipeline.stage import Stage
 from descent.report.parts import arranged, in_order
 
 SOURCE, LEDGER, REFERENCES = "results/report/report.md", "results/claims.parquet", "report/refs.bib"
-FILTER, STYLE = "report/filters/crossref.lua", "report/theme/report.css"
+FILTERS = ("report/filters/crossref.lua", "report/filters/formulas.lua")
+# Inlined into the page in this order: styles and one script in its head, the other scripts at the end of its body.
+STYLES = ("report/theme/report.css",)
+EARLY = "report/theme/theme.js"
+SCRIPTS = tuple(f"report/theme/{name}.js" for name in ("contents", "ledger", "search", "frames"))
 FONTS = tuple(
     f"report/theme/fonts/stix-two-{face}.woff"
     for face in ("math", "text-regular", "text-italic", "text-semibold", "text-semibold-italic")
@@ -44,6 +48,7 @@ def stages(title: str, studies: Mapping[str, str | None], study_settings: Mappin
     }
     inputs = {
         **_prose(sections), "values": tuple(values[name] for name in sections), "claims": LEDGER, "figures": tuple(svg),
+        "study_claims": tuple(claims[name] for name in sections),
     }
     return [
         Stage("ledger", "descent.report.ledger:ledger", {}, {"claims": tuple(claims[name] for name in sections)},
@@ -67,16 +72,16 @@ def _prose(sections: Sequence[str]) -> dict[str, Any]:
 
 
 def figure_source(study: str, stage: Stage, code: str) -> dict[str, Any]:
-    """What made a figure: study, figure, command (of a shell), inputs, entry and code (12 digits of its digest).
+    """What made a figure: study, figure, command (of a shell), inputs, entry, code (12 digits of its digest) and data.
 
-    Inputs that differ only by their run share a line, which says how many there are.
+    Inputs that differ only by their run share a line, which says how many there are; `data` has the path of each.
     """
     svg = stage.outputs["svg"]
     paths = Counter(re.sub(r"/runs/[^/]+/", "/runs/*/", path) for path in stage.input_paths)
     return {
         "study": study, "figure": Path(svg).stem, "command": f"snakemake --cores 1 {svg}",
         "inputs": [_input_line(path, number, stage.input_paths) for path, number in paths.items()],
-        "entry": stage.entry, "code": code[:12],
+        "entry": stage.entry, "code": code[:12], "data": list(stage.input_paths),
     }
 
 
@@ -89,8 +94,9 @@ def _input_line(path: str, number: int, paths: list[str]) -> str:
 
 
 def _documents(svg: list[str], pdf: list[str], engine: str) -> list[Stage]:
-    written = {"source": SOURCE, "filter": FILTER, "references": REFERENCES}
-    page = {**written, "template": "report/theme/report.html", "figures": tuple(svg), "style": STYLE, "fonts": FONTS}
+    written = {"source": SOURCE, "filters": FILTERS, "references": REFERENCES}
+    page = {**written, "template": "report/theme/report.html", "figures": tuple(svg), "styles": STYLES,
+            "early": EARLY, "scripts": SCRIPTS, "fonts": FONTS}
     typst = {**written, "template": "report/theme/report.typ", "figures": tuple(svg), "fonts": FONTS}
     latex = {"tex": REPORT["tex"], "figures": tuple(pdf)}
     by_latex = engine == "latex"

@@ -1,0 +1,33 @@
+"""The line under a figure: where it goes, and what it links to."""
+
+from descent.report.figure_sources import with_sources
+
+SOURCE = {
+    "study": "bowl", "figure": "loss", "entry": "descent.studies.bowl:figure_loss", "code": "0123456789ab",
+    "command": "snakemake --cores 1 results/bowl/figures/loss.svg",
+    "data": ["results/bowl/tables/two words.parquet", "results/data/digits.parquet"],
+}
+FIGURE = '![A [link](x) and\n$x$.](../bowl/figures/loss){#fig-bowl-loss alt="A curve"}'
+
+
+def test_a_line_follows_the_figure_that_is_known():
+    text = f"Before.\n\n{FIGURE}\n\n{FIGURE.replace('loss', 'other')}\n\nAfter."
+    before, line, after = with_sources(text, [SOURCE]).partition("\n\n::::: {.figure-source}\n")
+    assert before == f"Before.\n\n{FIGURE}"
+    assert after.partition("\n:::::\n")[2] == f"\n{FIGURE.replace('loss', 'other')}\n\nAfter."
+
+
+def test_links_are_relative_to_the_report():
+    line = with_sources(FIGURE, [SOURCE])
+    assert "Data: [two words](../bowl/tables/two%20words.parquet), [digits](../data/digits.parquet)" in line
+    assert "[Settings](#settings-bowl)" in line
+    assert "[`figure_loss`](#code-studies.bowl.figure_loss) `0123456789ab`{.digest}" in line
+    assert "`snakemake --cores 1 results/bowl/figures/loss.svg`{.command}" in line
+
+
+def test_many_runs_are_one_list():
+    runs = [f"results/bowl/runs/eta={eta}/metrics.parquet" for eta in (0.1, 0.2, 0.3)]
+    line = with_sources(FIGURE, [{**SOURCE, "data": [*runs, "results/bowl/runs/eta=0.1/spectrum.parquet"]}])
+    assert "Data: [spectrum](../bowl/runs/eta=0.1/spectrum.parquet)" in line
+    assert ':::: {.runs title="metrics of 3 runs"}\n- [eta=0.1](../bowl/runs/eta=0.1/metrics.parquet)\n' in line
+    assert line.count("](../bowl/runs/") == 4

@@ -1,0 +1,114 @@
+"""Figures within the page: their SVG without what is no drawing, glyphs and styles shared by all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from xml.etree import ElementTree
+
+from descent.report.templates import ReportError
+
+_NAMESPACE = re.compile(r"\{[^}]*\}")
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_LONGEST_SHARED = 1000  # characters of a path; longer ones are curves, of one figure only
+
+
+class Drawings:
+    """The figures of one page: `inline` gives each as an element, then `sheet` and `styles` what they share."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._shapes: dict[tuple[tuple[str, str], ...], str] = {}
+        self._classes: dict[str, str] = {}
+
+    def inline(self, path: Path, label: str) -> str:
+        """The SVG file as an element with the accessible name `label`; raises ReportError when it is not one."""
+        try:
+            root = ElementTree.parse(path).getroot()
+        except ElementTree.ParseError as error:
+            raise ReportError(f"{path}: not a readable figure ({error})") from error
+        self._count += 1
+        _strip(root)
+        names = self._names(root)
+        self._share(root, names)
+        for element in root.iter():
+            self._shorten(element, names)
+        kept = {name: value for name, value in root.attrib.items() if name not in ("id", "version", "xmlns")}
+        root.attrib = {**kept, "role": "img", "aria-label": label}
+        return "".join(_written(root))
+
+    def sheet(self) -> str:
+        """The shapes that figures use, in an element of no size."""
+        shapes = "".join(f'<path id="{name}"{_attributes(dict(shape))}/>' for shape, name in self._shapes.items())
+        return f'<svg class="shapes" width="0" height="0" aria-hidden="true"><defs>{shapes}</defs></svg>'
+
+    def styles(self) -> str:
+        """CSS of the classes that figures use."""
+        return "\n".join(f".{name}{{{style}}}" for style, name in self._classes.items())
+
+    def _names(self, root: ElementTree.Element) -> dict[str, str]:
+        # Only what is referred to keeps an id, and a short one of its own on the page.
+        used = {found for element in root.iter() for name, value in element.attrib.items()
+                for found in _references(name, value)}
+        return {old: f"f{self._count}-{number}" for number, old in enumerate(sorted(used))}
+
+    def _share(self, root: ElementTree.Element, names: dict[str, str]) -> None:
+        for parent in root.iter("defs"):
+            for element in list(parent):
+                if element.tag == "path" and len(element.get("d", "")) <= _LONGEST_SHARED:
+                    parent.remove(element)
+                    name = element.attrib.pop("id", "")
+                    names |= {name: self._shape(element)} if name in names else {}
+
+    def _shape(self, element: ElementTree.Element) -> str:
+        self._shorten(element, {})
+        return self._shapes.setdefault(tuple(sorted(element.attrib.items())), f"g{len(self._shapes)}")
+
+    def _shorten(self, element: ElementTree.Element, names: dict[str, str]) -> None:
+        attributes = {}
+        for name, value in element.attrib.items():
+            for found in _references(name, value):
+                value = value.replace(f"#{found}", f"#{names[found]}")
+            if name == "id":
+                attributes |= {"id": names[value]} if value in names else {}
+            elif name == "style":
+                attributes["class"] = self._class(re.sub(r"\s*([:;])\s*", r"\1", value).strip("; "))
+            else:
+                attributes[name] = value if value.startswith("data:") else " ".join(value.split())
+        element.attrib = attributes
+
+    def _class(self, style: str) -> str:
+        return self._classes.setdefault(style, f"s{len(self._classes)}")
+
+
+def _references(name: str, value: str) -> list[str]:
+    return [value[1:]] if name == "href" and value.startswith("#") else _REFERENCE.findall(value)
+
+
+def _strip(root: ElementTree.Element) -> None:
+    for parent in list(root.iter()):
+        parent.tag = _NAMESPACE.sub("", parent.tag)
+        parent.attrib = {_NAMESPACE.sub("", name): value for name, value in parent.attrib.items()}
+        for child in list(parent):
+            if _NAMESPACE.sub("", child.tag) in ("metadata", "style"):
+                parent.remove(child)
+
+
+def _attributes(attributes: dict[str, str]) -> str:
+    return "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
+
+
+def _written(element: ElementTree.Element) -> Iterator[str]:
+    children = [part for child in element for part in _written(child)]
+    text = element.text or ""
+    if element.tag in ("g", "defs") and not (element.attrib and children):
+        yield from children
+        return
+    keep = element.tag in ("text", "tspan")
+    yield f"<{element.tag}{_attributes(element.attrib)}"
+    content = [escape(text, quote=False) if keep else text.strip(), *children]
+    yield ">" + "".join(content) + f"</{element.tag}>" if any(content) else "/>"
+    if keep and (element.tail or "").strip():
+        yield escape(element.tail, quote=False)

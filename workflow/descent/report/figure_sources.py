@@ -1,0 +1,63 @@
+"""The line under each figure: its data, settings and code, and the command that makes it again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+_FIGURE = re.compile(r"^!\[.*?\]\(\.\./([^/()\s]+)/figures/([^/()\s]+)\)\{#fig-[^}]*\}[ \t]*$", re.M | re.S)
+_FEW = 2  # runs whose tables are named one by one
+
+
+def with_sources(text: str, sources: Iterable[Mapping[str, Any]]) -> str:
+    """The Markdown `text` with a div `.figure-source` after each figure in `sources` (see `stages.figure_source`)."""
+    by_figure = {(source["study"], source["figure"]): source for source in sources}
+
+    def followed(match: re.Match) -> str:
+        source = by_figure.get(match.groups())
+        return match[0] if source is None else f"{match[0]}\n\n{source_line(source)}"
+
+    return _FIGURE.sub(followed, text)
+
+
+def source_line(source: Mapping[str, Any]) -> str:
+    """The div of one figure; its links are relative to results/report/, its anchors those of the appendix."""
+    single, several = _grouped(source["data"])
+    entry = source["entry"]
+    data = ", ".join(_link(_name(path), path) for path in single)
+    parts = [
+        *([f"Data: {data}"] if data else []), f"[Settings](#settings-{source['study']})",
+        f"Code: [`{entry.partition(':')[2]}`](#{code_anchor(entry)}) `{source['code']}`{{.digest}}",
+        f"`{source['command']}`{{.command}}",
+    ]
+    line = "\n".join(f"[{part}]{{.item}}" for part in parts)
+    return "\n".join(["::::: {.figure-source}", line, *(_runs(*group) for group in several.items()), ":::::"])
+
+
+def code_anchor(entry: str) -> str:
+    """The id of a function's row in the appendix' table of code: `code-studies.NAME.FUNCTION`."""
+    return f"code-{entry.removeprefix('descent.').replace(':', '.')}"
+
+
+def _grouped(paths: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+    by_name: dict[str, list[str]] = {}
+    for path in paths:
+        by_name.setdefault(_name(path) if "/runs/" in path else path, []).append(path)
+    several = {name: group for name, group in by_name.items() if len(group) > _FEW}
+    return [path for name, group in by_name.items() if name not in several for path in group], several
+
+
+def _name(path: str) -> str:
+    return PurePosixPath(path).stem
+
+
+def _link(text: str, path: str) -> str:
+    return f"[{text.replace('_', ' ')}](../{quote(path.removeprefix('results/'), safe='/=+,~')})"
+
+
+def _runs(name: str, paths: list[str]) -> str:
+    items = "\n".join(f"- {_link(PurePosixPath(path).parent.name, path)}" for path in paths)
+    return f'\n:::: {{.runs title="{name.replace("_", " ")} of {len(paths)} runs"}}\n{items}\n::::'

@@ -1,0 +1,51 @@
+"""What browsers, screen readers and links need of pandoc's HTML."""
+
+from __future__ import annotations
+
+import re
+
+# What pandoc's MathML says of bars and accents, and what browsers need to hear.
+_ACCENTS = {"\u0302": "\u02c6", "\u0303": "\u02dc", "\u203e": "\u00af"}
+_ACCENTED = re.compile(r'(<mover><mi>[^<]</mi><mo accent="true")>([\u0302\u0303\u203e])</mo>')
+_BARS = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">([‖∥])</mo>')
+
+
+def legible_formulas(page: str) -> str:
+    """The page with accents of the right size and norms of the right height, without what goes without saying."""
+    page = page.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace('<math display="inline">', "<math>")
+    page = page.replace('<mo accent="true">\u00af</mo>', '<mo accent="true" stretchy="true">\u203e</mo>')
+    return _BARS.sub(_bar, _ACCENTED.sub(lambda m: f'{m[1]} stretchy="false">{_ACCENTS[m[2]]}</mo>', page))
+
+
+def _bar(match: re.Match) -> str:
+    # The filter writes norms as \lVert, which need not grow; what was \left\| has the other double bar, and must.
+    form, bar = match.groups()
+    stretchy, bar = ("true", "‖") if bar == "∥" else ("false", bar)
+    return f'<mo stretchy="{stretchy}" form="{form}">{bar}</mo>'
+
+
+_HEADING = re.compile(r'(<section\s+id="([^"]+)"[^>]*>\n)<h([1-6])\b([^>]*)>(.*?)</h\3>', re.DOTALL)
+
+
+def outlined(page: str) -> str:
+    """The page with its title as the only heading of the first level, and a link of its own at every heading."""
+    return _HEADING.sub(_heading, page)
+
+
+def _heading(match: re.Match) -> str:
+    section, identifier, level, attributes, text = match.groups()
+    tag = f"h{min(int(level) + 1, 6)}"
+    number = re.search(r'data-number="([^"]+)"', attributes)
+    label = f"Link to {_called(number[1])}" if number else "Link to this section"
+    link = f'<a class="anchor" href="#{identifier}" aria-label="{label}"></a>'
+    return f'{section}<div class="heading"><{tag}{attributes}>{text}</{tag}>{link}</div>'
+
+
+def _called(number: str) -> str:
+    return f"section {number}" if number[0].isdigit() else number
+
+
+def plain_tables(page: str) -> str:
+    """The page without what is so by itself (columns to the left), and with the scope of head cells."""
+    page = page.replace(' style="text-align: left;"', "")
+    return re.sub(r"<th(?=[ >])", '<th scope="col"', page)
