@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "workflow" / "descent"
 CODE = [path for folder in ("workflow", "benchmarks", "report", "tests")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in {".py", ".smk", ".lua", ".css"} and not path.is_relative_to(LIBRARY.parent / "schemas")]
+        if path.suffix in {".py", ".smk", ".lua", ".css", ".js"}
+        and not path.is_relative_to(LIBRARY.parent / "schemas")]
 PYTHON = [path for path in CODE if path.suffix == ".py"]
 LOCKS = sorted((ROOT / "envs").glob("*.txt"))
 HEAVY = {"numpy", "scipy", "numba", "pyarrow", "pandas", "matplotlib", "torch", "mnist1d", "sklearn", "snakemake"}

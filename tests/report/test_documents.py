@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from descent.report.stages import SCRIPTS
 from descent.report.templates import ReportError
 from descent.report.tools import pdf_engine
-from tests.report.small import SECTION, SmallReport
+from tests.report.small import CHECKOUT, SECTION, SmallReport
 
 DOCUMENTS = ("report_source", "report_html", "report_tex", "report_pdf")
 
@@ -42,7 +43,21 @@ def test_the_page_loads_nothing(finished):
     styles = "".join(re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
     assert [url for url in re.findall(r"url\(['\"]?([^'\")]*)", styles) if not url.startswith("data:")] == []
     assert "@import" not in styles
-    assert "<script" not in page
+    assert re.search(r"<script[^>]*\ssrc", page) is None
+
+
+def test_the_page_inlines_its_scripts_in_order(finished):
+    page = finished[1]["html"].read_text("utf-8")
+    texts = [(CHECKOUT / path).read_text("utf-8") for path in SCRIPTS]
+    assert re.findall(r"<script>\n(.*?)</script>", page, re.DOTALL) == texts
+    assert page.index(texts[0]) > page.index("</main>")
+
+
+def test_a_script_that_would_end_itself_stops_the_page(tmp_path):
+    report = SmallReport(tmp_path).write()
+    (tmp_path / SCRIPTS[0]).write_text('"</SCRIPT>"')
+    with pytest.raises(ReportError, match="would end or hide the script"):
+        report.make("ledger", "report_source", "report_html")
 
 
 def test_the_page_s_links_and_ids_are_sound(finished):

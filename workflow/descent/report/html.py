@@ -8,20 +8,31 @@ from typing import Any
 
 from descent.report.fonts import font_faces
 from descent.report.pandoc import convert, desk
-from descent.report.templates import read_text
+from descent.report.templates import ReportError, read_text
 
 
 def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
     """Write the page: formulas in MathML, figures as SVG within it, styles and fonts embedded.
 
-    `inputs`: source, figures (SVG), filter, template, style, fonts and references. Raises ReportError as `convert`.
+    `inputs`: source, figures (SVG), filter, template, styles, scripts, fonts and references. Raises ReportError as
+    `convert`, and naming a script that would end its own element.
     """
     options = ["--mathml", "--toc", "--toc-depth=2", "--embed-resources", "--section-divs",
                "--default-image-extension=svg"]
     with desk(inputs["figures"]) as directory:
         page = _legible_formulas(convert(directory, inputs["source"], "html5", inputs, options))
-    style = f"{font_faces(page, inputs['fonts'])}\n{read_text(inputs['style'])}"
-    outputs["html"].write_text(page.replace("</head>", f"<style>\n{style}</style>\n</head>", 1), encoding="utf-8")
+    styles = "".join([font_faces(page, inputs["fonts"]), "\n", *map(read_text, inputs["styles"])])
+    page = page.replace("</head>", f"<style>\n{styles}</style>\n</head>", 1)
+    before, end, after = page.rpartition("</body>")
+    scripts = "".join(map(_script, inputs["scripts"]))
+    outputs["html"].write_text(f"{before}{scripts}{end}{after}", encoding="utf-8")
+
+
+def _script(path: Path) -> str:
+    text = read_text(path)
+    if "</script" in text.lower() or "<!--" in text:
+        raise ReportError(f"{path}: </script and <!-- would end or hide the script inside the page")
+    return f"<script>\n{text}</script>\n"
 
 
 # What pandoc's MathML says of bars and accents, and what browsers need to hear.

@@ -9,7 +9,10 @@ from typing import Any
 from descent.pipeline.stage import Stage
 
 SOURCE, LEDGER, REFERENCES = "results/report/report.md", "results/claims.parquet", "report/refs.bib"
-FILTER, STYLE = "report/filters/crossref.lua", "report/theme/report.css"
+FILTER = "report/filters/crossref.lua"
+# Inlined into the page in this order: styles in its head, scripts at the end of its body.
+STYLES = ("report/theme/report.css", "report/theme/views.css")
+SCRIPTS = ("report/theme/views.js",)
 FONTS = tuple(
     f"report/theme/fonts/stix-two-{face}.woff"
     for face in ("math", "text-regular", "text-italic", "text-semibold", "text-semibold-italic")
@@ -53,7 +56,8 @@ def stages(title: str, sections: list[str], study_settings: Mapping[str, Mapping
 
 def _documents(svg: list[str], pdf: list[str], engine: str) -> list[Stage]:
     written = {"source": SOURCE, "filter": FILTER, "references": REFERENCES}
-    page = {**written, "template": "report/theme/report.html", "figures": tuple(svg), "style": STYLE, "fonts": FONTS}
+    page = {**written, "template": "report/theme/report.html", "figures": tuple(svg), "styles": STYLES,
+            "scripts": SCRIPTS, "fonts": FONTS}
     typst = {**written, "template": "report/theme/report.typ", "figures": tuple(svg), "fonts": FONTS}
     latex = {"tex": REPORT["tex"], "figures": tuple(pdf)}
     by_latex = engine == "latex"
