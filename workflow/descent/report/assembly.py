@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
 
     `settings`: title, sections (names in order), studies (name: settings block), preview, provenance (rows with stage,
     entry, code, count, versions) and master_seed. `inputs`: template; sections and values (one file each, in the
-    sections' order); absent_sections (of studies that are switched off); claims; figures; proofs. Raises ReportError
-    naming the template, the line and the value when a template uses what is not there, and the claim when no section
+    sections' order); absent_sections (of studies that are switched off); claims; figures; views; proofs. Raises
+    ReportError naming the template, the line and the value when a template uses what is not there, and the claim when no section
     shows its figure.
     """
     claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
-    figures = _figures(inputs["figures"])
+    figures, views = _figures(inputs["figures"]), _views(inputs["views"])
     sections = [
-        _section(name, path, values, settings["studies"][name], claims, figures.get(name, {}))
+        _section(name, path, values, settings["studies"][name], claims, figures.get(name, {}), views.get(name, {}))
         for name, path, values in zip(settings["sections"], inputs["sections"], inputs["values"], strict=True)
     ]
     absent = _absent_anchors(inputs["absent_sections"])
@@ -65,17 +65,30 @@ def _figures(paths: list[Path]) -> dict[str, dict[str, str]]:
     return figures
 
 
+def _views(paths: list[Path]) -> dict[str, dict[str, str]]:
+    """Study -> view -> path from results/report/, which the page replaces by the data."""
+    views: dict[str, dict[str, str]] = {}
+    for path in paths:
+        study = path.parent.parent.name
+        views.setdefault(study, {})[path.stem] = f"../{study}/views/{path.name}"
+    return views
+
+
 def _section(name: str, path: Path, values: Path, block: Mapping[str, Any], claims: Mapping[str, Claim],
-             figures: Mapping[str, str]) -> dict[str, Any]:
+             figures: Mapping[str, str], views: Mapping[str, str]) -> dict[str, Any]:
     numbers = json.loads(values.read_text())
-
-    def figure(figure_name: str) -> str:
-        if figure_name not in figures:
-            raise ReportError(f"no figure {figure_name!r} (there are: {', '.join(sorted(figures)) or 'none'})")
-        return figures[figure_name]
-
-    text = render(path, {"v": numbers, "settings": block, "claims": claims, "figure": figure})
+    text = render(path, {"v": numbers, "settings": block, "claims": claims, "figure": _chosen("figure", figures),
+                         "view": _chosen("view", views)})
     return {"name": name, "text": text.strip(), "findings": numbers.get("findings", [])}
+
+
+def _chosen(kind: str, paths: Mapping[str, str]) -> Callable[[str], str]:
+    def path(name: str) -> str:
+        if name not in paths:
+            raise ReportError(f"no {kind} {name!r} (there are: {', '.join(sorted(paths)) or 'none'})")
+        return paths[name]
+
+    return path
 
 
 def _figure_anchors(text: str) -> dict[str, str]:

@@ -9,18 +9,20 @@ from typing import Any
 from descent.report.fonts import font_faces
 from descent.report.pandoc import convert, desk
 from descent.report.templates import ReportError, read_text
+from descent.report.view_data import with_data
 
 
 def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
     """Write the page: formulas in MathML, figures as SVG within it, styles and fonts embedded.
 
-    `inputs`: source, figures (SVG), filter, template, styles, scripts, fonts and references. Raises ReportError as
+    `inputs`: source, figures (SVG), filter, template, styles, scripts, views, fonts and references. Raises ReportError as
     `convert`, and naming a script that would end its own element.
     """
     options = ["--mathml", "--toc", "--toc-depth=2", "--embed-resources", "--section-divs",
                "--default-image-extension=svg"]
     with desk(inputs["figures"]) as directory:
         page = _legible_formulas(convert(directory, inputs["source"], "html5", inputs, options))
+    page = with_data(page, inputs["views"])
     styles = "".join([font_faces(page, inputs["fonts"]), "\n", *map(read_text, inputs["styles"])])
     page = page.replace("</head>", f"<style>\n{styles}</style>\n</head>", 1)
     before, end, after = page.rpartition("</body>")
