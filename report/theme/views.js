@@ -1,6 +1,6 @@
 "use strict";
 // Interactive views. Each `div.view` of the page has its data (JSON) and a static fallback, which stays where there is
-// no script. `descent.views.kinds[kind](view, data)` builds one; what all of them share is here and in views_drawing.js.
+// no script. `descent.views.kinds[kind](view, data)` builds one; what they share is here and in views_drawing.js.
 
 (() => {
   const views = ((globalThis.descent ??= {}).views = { kinds: {} });
@@ -50,7 +50,8 @@
   let frames = 0;
   views.frame = (view, { title, hint, summary }) => {
     const id = `view-${++frames}`;
-    const frame = { id, controls: element("div", { class: "view-controls" }), plots: element("div", { class: "view-plots" }),
+    const frame = { id, controls: element("div", { class: "view-controls" }),
+      plots: element("div", { class: "view-plots" }),
       readout: element("p", { class: "view-readout", "aria-live": "polite" }), table: element("table") };
     const values = element("details", { class: "view-values" }, element("summary", {}, summary),
       element("div", { class: "view-frame", tabindex: "0", role: "region", "aria-label": summary }, frame.table));
@@ -75,7 +76,8 @@
   // Controls, each with its label.
   const labelled = (frame, words, control) => {
     control.id = `${frame.id}-${frame.controls.querySelectorAll("select, input").length}`;
-    frame.controls.append(element("div", { class: "view-control" }, element("label", { for: control.id }, words), control));
+    const label = element("label", { for: control.id }, words);
+    frame.controls.append(element("div", { class: "view-control" }, label, control));
     return control;
   };
   views.choice = (frame, words, options, changed) => {
@@ -110,7 +112,8 @@
       timer = setInterval(advance, milliseconds);
       button.textContent = "Pause";
     };
-    const button = element("button", { type: "button", class: "view-play", onclick: () => (timer ? stop() : play()) }, "Play");
+    const pressed = () => (timer ? stop() : play());
+    const button = element("button", { type: "button", class: "view-play", onclick: pressed }, "Play");
     frame.controls.append(button);
     return { play, stop };
   };

@@ -59,7 +59,8 @@
     for (let k = 0; k < stop.step_limit; k++) {
       const gradient = slope(x), size = Math.abs(gradient);
       const end = ended(x, size, previous, reference, k - since, stop);
-      if (end) return { ...confirmed({ end, period: end === "cycle" ? k - since : 0, steps: k, position: x }, alpha), orbit };
+      const period = end === "cycle" ? k - since : 0;
+      if (end) return { ...confirmed({ end, period, steps: k, position: x }, alpha), orbit };
       if ((k & (k - 1)) === 0) [reference, since] = [x, k];
       x -= alpha * gradient;
       previous = size;

@@ -1,5 +1,5 @@
 "use strict";
-// Drawing in SVG at the size on the screen, so that text and lines stay crisp; colours of text and rules are the page's.
+// Drawing in SVG at the size on the screen, so that text and lines stay crisp; text and rules have the page's colours.
 
 (() => {
   const { views } = globalThis.descent;
@@ -14,7 +14,7 @@
   };
   views.linear = (low, high) => ({
     at: (value) => (value - low) / (high - low), value: (at) => low + at * (high - low),
-    ticks: (room) => linearTicks(low, high, Math.max(2, room)).map((tick) => ({ at: tick, text: views.number(tick, 4) })),
+    ticks: (room) => linearTicks(low, high, Math.max(2, room)).map((at) => ({ at, text: views.number(at, 4) })),
   });
   const decadeTicks = (low, high, room) => {
     const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
@@ -55,7 +55,7 @@
     redraw() {
       const width = Math.round(this.box.clientWidth);
       if (!width) return;
-      const height = Math.round(Math.min(Math.max(width * this.ratio, 190), 420));
+      const height = Math.round(Math.min(Math.max(width * this.ratio, 210), 420));
       Object.assign(this, { width, height, left: MARGIN.left, top: MARGIN.top,
         across: width - MARGIN.left - MARGIN.right, down: height - MARGIN.top - MARGIN.bottom });
       this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -92,7 +92,8 @@
     // Fractions of the drawn area at an event's place.
     fractions(event) {
       const box = this.svg.getBoundingClientRect();
-      return [(event.clientX - box.left - this.left) / this.across, 1 - (event.clientY - box.top - this.top) / this.down];
+      const [x, y] = [event.clientX - box.left - this.left, event.clientY - box.top - this.top];
+      return [x / this.across, 1 - y / this.down];
     }
 
     add(tag, attributes = {}) {
@@ -113,9 +114,9 @@
     line(points, attributes) {
       let path = "", pen = "M";
       for (const [x, y] of points) {
-        const at = [this.px(x), this.py(y)];
-        if (at.every(Number.isFinite)) path += `${pen}${at.map((c) => Math.max(-1e4, Math.min(1e4, c)).toFixed(1)).join(" ")}`;
-        pen = at.every(Number.isFinite) ? "L" : "M";
+        const at = [this.px(x), this.py(y)], drawn = at.every(Number.isFinite);
+        if (drawn) path += pen + at.map((c) => Math.max(-1e4, Math.min(1e4, c)).toFixed(1)).join(" ");
+        pen = drawn ? "L" : "M";
       }
       this.clipped("path", { fill: "none", "stroke-width": 1.5, "stroke-linejoin": "round", d: path, ...attributes });
     }
@@ -134,7 +135,8 @@
   views.interact = (plot, label, { hover, pick, move, enter }) => {
     const { box } = plot;
     box.classList.add("view-active");
-    Object.entries({ tabindex: 0, role: "application", "aria-label": label }).forEach((pair) => box.setAttribute(...pair));
+    const attributes = { tabindex: 0, role: "application", "aria-label": label };
+    Object.entries(attributes).forEach((pair) => box.setAttribute(...pair));
     plot.svg.setAttribute("aria-hidden", "true");
     box.addEventListener("pointermove", (event) => event.pointerType !== "touch" && hover(plot.fractions(event)));
     box.addEventListener("pointerleave", () => hover(null));
@@ -153,10 +155,14 @@
   // The theme: its colours by name, and who is told when it changes.
   const listeners = [];
   views.onTheme = (listener) => listeners.push(listener);
-  views.color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  views.color = (element, name) => {
+    element.style.color = `var(--${name})`;
+    return getComputedStyle(element).color;
+  };
   // Black and the grey of theory are for white paper.
   views.ink = (color) => ({ "#000000": "var(--ink)", "#444444": "var(--soft)" })[color] ?? color;
   const changed = () => listeners.forEach((listener) => listener());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
-  new MutationObserver(changed).observe(document.documentElement, { attributeFilter: ["class", "style", "data-theme"] });
+  const watched = { attributeFilter: ["class", "style", "data-theme"] };
+  new MutationObserver(changed).observe(document.documentElement, watched);
 })();

@@ -1,12 +1,13 @@
 "use strict";
-// `basin_map`: where descent ends, over steps α and starts; a chosen run is computed here, from the same point, and drawn.
+// `basin_map`: where descent ends, over steps α and starts; a chosen run is computed here from that point and drawn.
 
 (() => {
   const { views } = globalThis.descent;
   const { number, integer } = views;
   const MOST_DRAWN = 300;
   // The words of the ends that a run computed here can have.
-  const ENDS = { sharp: "sharp minimum", wide: "wide minimum", diverged: "diverges", undecided: "bounded, no end found" };
+  const ENDS = { sharp: "sharp minimum", wide: "wide minimum", diverged: "diverges",
+    undecided: "bounded, no end found" };
   const endWords = (run) => (run.end !== "cycle" ? ENDS[run.end] : `cycle of period ${integer(run.period)}`);
 
   class BasinMap {
@@ -18,8 +19,10 @@
           + "there in this page. With Shift, the arrow keys go ten times as far." });
       this.column = Math.round(data.alpha.length * 0.55);
       this.row = Math.round(this.rows * 0.3);
-      this.alpha = views.range(frame, "Step α", data.alpha.length - 1, () => this.choose(Number(this.alpha.value), this.row));
-      this.start = views.range(frame, "Start θ⁰", this.rows - 1, () => this.choose(this.column, Number(this.start.value)));
+      views.onTheme(() => { this.picture = null; });
+      const slid = () => this.choose(Number(this.alpha.value), Number(this.start.value));
+      this.alpha = views.range(frame, "Step α", data.alpha.length - 1, slid);
+      this.start = views.range(frame, "Start θ⁰", this.rows - 1, slid);
       this.drawn = views.range(frame, "Steps drawn", 1, () => this.showSteps());
       this.player = views.player(frame, this.drawn, 40);
       this.map = views.plot(frame, { label: "Map of the ends", ratio: 0.85, draw: (plot) => this.drawMap(plot) });
@@ -32,7 +35,6 @@
         hover: (at) => this.hover(at), enter: () => this.player.play(),
         pick: (at) => { this.choose(...this.cell(at)); this.player.play(); },
         move: (dx, dy) => this.choose(this.column + dx, this.row + dy) });
-      views.onTheme(() => { this.picture = null; });
       this.choose(this.column, this.row);
     }
 
@@ -89,8 +91,9 @@
     tell(alpha) {
       const told = this.told(this.column, this.row), here = endWords(this.run);
       const same = here === told.end || (this.run.end === "cycle" && told.kind === 4);
-      this.verdict = `${this.sentence(this.column, this.row)} Run in this page: ${here}, ${integer(this.run.steps)} steps, `
-        + `last θ = ${number(this.run.position, 4)}${same ? "" : "; here rounding decides which end it is"}.`;
+      this.verdict = `${this.sentence(this.column, this.row)} Run in this page: ${here}, `
+        + `${integer(this.run.steps)} steps, last θ = `
+        + `${number(this.run.position, 4)}${same ? "" : "; here rounding decides which end it is"}.`;
       views.say(this.frame, this.verdict);
       const { orbit } = this.run, shown = orbit.slice(0, 11);
       views.fillTable(this.frame.table, `The first points of the run with ${this.place(this.column, this.row)}`,
@@ -112,7 +115,7 @@
       const columns = this.data.alpha.length, canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [columns, this.rows];
       const paint = canvas.getContext("2d");
-      const ink = views.color("ink") || "#000000";
+      const ink = views.color(this.map.box, "ink");
       const colors = this.data.classes.map(({ color }) => (color === "#000000" ? ink : color));
       this.cells.forEach((cell, index) => {
         paint.fillStyle = colors[Math.floor(cell / (this.data.most_steps + 1))];
@@ -147,13 +150,17 @@
 
     drawCross(plot, column, row, size) {
       const x = plot.px(this.data.alpha[column]), y = plot.py(this.data.start[row]);
-      for (const className of ["view-halo", "view-cross"])
-        plot.add("path", { class: className, d: `M${plot.left} ${y}H${x - size}M${x + size} ${y}H${plot.left + plot.across}`
-          + `M${x} ${plot.top}V${y - size}M${x} ${y + size}V${plot.top + plot.down}` });
+      const [right, bottom] = [plot.left + plot.across, plot.top + plot.down];
+      const d = `M${plot.left} ${y}H${x - size}M${x + size} ${y}H${right}`
+        + `M${x} ${plot.top}V${y - size}M${x} ${y + size}V${bottom}`;
+      for (const className of ["view-halo", "view-cross"]) plot.add("path", { class: className, d });
       plot.add("circle", { class: "view-cross", cx: x, cy: y, r: size, fill: "none" });
     }
 
     color() { return views.ink(this.data.classes[this.told(this.column, this.row).kind].color); }
+
+    thread() { return { stroke: this.color(), "stroke-width": 1, "stroke-opacity": 0.6 }; }
+    size() { return Number(this.drawn.value) > 100 ? 1.4 : 2.4; }
 
     drawLandscape(plot) {
       const [low, high] = this.data.interval, { value } = views.twoMinima;
@@ -161,9 +168,9 @@
       plot.axes(x, views.linear(-20, 330), { title: "f and the run", xLabel: "θ", yLabel: "f(θ)" });
       plot.line(grid.map((theta) => [theta, value(theta)]), { stroke: "var(--soft)" });
       const orbit = this.points().map((theta) => [theta, value(theta)]);
-      plot.line(orbit, { stroke: this.color(), "stroke-width": 1 });
-      orbit.forEach(([theta, f], k) => plot.dot(theta, f, { r: k ? 2.5 : 5, fill: k ? this.color() : "var(--paper)",
-        stroke: this.color(), "stroke-width": k ? 0 : 2 }));
+      plot.line(orbit, this.thread());
+      orbit.forEach(([theta, f]) => plot.dot(theta, f, { r: this.size(), fill: this.color() }));
+      plot.dot(...orbit[0], { r: 5, fill: "var(--paper)", stroke: this.color(), "stroke-width": 2 });
     }
 
     drawPositions(plot) {
@@ -172,8 +179,8 @@
       plot.axes(views.linear(0, Math.max(2, Number(this.drawn.max))), views.linear(low - room, high + room),
         { title: "Position at each step", xLabel: "step k", yLabel: "θ" });
       for (const { theta } of this.data.points) plot.level(theta, { stroke: "var(--soft)", "stroke-dasharray": "2 3" });
-      plot.line(orbit.map((theta, k) => [k, theta]), { stroke: this.color(), "stroke-width": 1 });
-      orbit.forEach((theta, k) => plot.dot(k, theta, { r: 2.2, fill: this.color() }));
+      plot.line(orbit.map((theta, k) => [k, theta]), this.thread());
+      orbit.forEach((theta, k) => plot.dot(k, theta, { r: this.size(), fill: this.color() }));
     }
   }
 

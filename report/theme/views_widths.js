@@ -22,9 +22,10 @@
       this.start = views.choice(frame, "Start", ["all", ...this.starts.map((start) => `${start} units`)], show);
       const replicates = Array.from({ length: data.replicates }, (_, r) => String(r));
       this.replicate = views.choice(frame, "Replicate", ["all", ...replicates], show);
-      this.plot = views.plot(frame, { label: "The quantity against the width", ratio: 0.55, size: "view-wide",
+      this.plot = views.plot(frame, { label: "The quantity against the width", ratio: 0.6, size: "view-wide",
         draw: (plot) => this.draw(plot) });
-      views.interact(this.plot, "The quantity against the width. Left and right choose the width, up and down the value.", {
+      this.list = this.plot.box.appendChild(views.element("ul", { class: "view-legend" }));
+      views.interact(this.plot, "The quantity against the width. Left and right: the width; up and down: the value.", {
         hover: (at) => at && this.nearest(at), pick: (at) => this.nearest(at), enter: () => {},
         move: (dx, dy) => (dx ? this.across(dx) : this.point(this.index + dy)) });
       this.show();
@@ -39,7 +40,8 @@
     // The chosen series, by their index, and the values shown, by width and then by size.
     chosen() {
       const { series } = this.data, [set, start] = [this.sets[this.set.value - 1], this.starts[this.start.value - 1]];
-      return series.map((_, s) => s).filter((s) => (!set || series[s].data === set) && (!start || series[s].start === start));
+      const fits = (one) => (!set || one.data === set) && (!start || one.start === start);
+      return series.flatMap((one, s) => (fits(one) ? [s] : []));
     }
 
     collect() {
@@ -54,6 +56,7 @@
     show() {
       this.points = this.collect();
       this.tabulate();
+      this.legend();
       this.point(Math.min(this.index, this.points.length - 1));
     }
 
@@ -73,11 +76,14 @@
 
     nearest([across, up]) {
       const { x, y, across: width, down } = this.plot;
-      const far = this.points.map((p) => Math.hypot((x.at(this.place(p)) - across) * width, (y.at(p.value) - up) * down));
+      const away = (p) => Math.hypot((x.at(this.place(p)) - across) * width, (y.at(p.value) - up) * down);
+      const far = this.points.map(away);
       if (far.length) this.point(far.indexOf(Math.min(...far)));
     }
 
-    place({ s, width }) { return this.data.widths[width] * (this.starts.indexOf(this.data.series[s].start) ? 1.06 : 1 / 1.06); }
+    place({ s, width }) {
+      return this.data.widths[width] * (this.starts.indexOf(this.data.series[s].start) ? 1.06 : 1 / 1.06);
+    }
 
     exponent(s) { return this.data.series[s].exponents[this.quantity.value][this.time.value]; }
 
@@ -100,8 +106,9 @@
         const logs = this.points.filter((p) => p.s === s && p.width === width).map((p) => Math.log(p.value));
         return number(Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length));
       };
-      const which = this.replicate.value > 0 ? `replicate ${this.replicate.value - 1}` : "geometric means of the replicates";
-      views.fillTable(this.frame.table, `${words}, ${symbol}, up to t = ${number(this.data.times[this.time.value])}: ${which}`,
+      const which = this.replicate.value > 0 ? `replicate ${this.replicate.value - 1}` : "geometric means";
+      const time = number(this.data.times[this.time.value]);
+      views.fillTable(this.frame.table, `${words}, ${symbol}, up to t = ${time}: ${which}`,
         ["m", ...chosen.map((s) => this.data.series[s].words)],
         [...this.data.widths.map((m, width) => [integer(m), ...chosen.map((s) => mean(s, width))]),
           ["fitted exponent", ...chosen.map((s) => this.fitted(s))]]);
@@ -113,19 +120,19 @@
       if (!values.length) return;
       const low = Math.min(...values), high = Math.max(...values);
       plot.axes(views.logarithmic(widths[0] / 1.25, widths.at(-1) * 1.25), views.logarithmic(low / 1.6, high * 2.4),
-        { title: `${words[0].toUpperCase()}${words.slice(1)}: ${symbol}`, xLabel: "width m", yLabel: "" });
+        { title: `${words[0].toUpperCase()}${words.slice(1)}`, xLabel: "width m", yLabel: symbol });
       theory.forEach((exponent, i) => this.drawTheory(plot, exponent, i, high));
       this.chosen().forEach((s) => this.drawMeans(plot, s));
       this.points.forEach((p) => this.mark(plot, p));
       const p = this.points[this.index];
       if (p) plot.dot(this.place(p), p.value, { r: 8, fill: "none", stroke: "var(--accent)", "stroke-width": 2 });
-      this.key(plot);
     }
 
     drawTheory(plot, exponent, i, high) {
       const { widths } = this.data, [first, last] = [widths[0], widths.at(-1)];
       const at = (m) => 1.7 * high * (m / first) ** exponent;
-      plot.line([[first, at(first)], [last, at(last)]], { stroke: "var(--soft)", "stroke-dasharray": i ? "8 3 2 3" : "2 3" });
+      const dash = i ? "8 3 2 3" : "2 3";
+      plot.line([[first, at(first)], [last, at(last)]], { stroke: "var(--soft)", "stroke-dasharray": dash });
       const m = first * (last / first) ** (0.6 - 0.15 * i);
       plot.write(`slope ${exponent === -0.5 ? "−1/2" : "−3/4"}`, plot.px(m) + 4, plot.py(at(m)) - 5, "start");
     }
@@ -141,17 +148,22 @@
 
     mark(plot, p) {
       const { color, start } = this.data.series[p.s], x = plot.px(this.place(p)), y = plot.py(p.value);
-      if (!this.starts.indexOf(start)) plot.dot(this.place(p), p.value, { r: 3, fill: color });
-      else plot.clipped("path", { d: `M${x} ${y - 4}l4 4-4 4-4-4z`, fill: "var(--paper)", stroke: color, "stroke-width": 1.2 });
+      const diamond = { d: `M${x} ${y - 4}l4 4-4 4-4-4z`, fill: "var(--paper)", stroke: color, "stroke-width": 1.2 };
+      if (this.starts.indexOf(start)) plot.clipped("path", diamond);
+      else plot.dot(this.place(p), p.value, { r: 3, fill: color });
     }
 
-    key(plot) {
-      this.chosen().forEach((s, i) => {
-        const { color, start, words } = this.data.series[s], x = plot.left + plot.across - 190, y = plot.top + 12 + 17 * i;
-        const dash = DASHES[this.starts.indexOf(start)];
-        plot.add("line", { x1: x, x2: x + 26, y1: y - 4, y2: y - 4, stroke: color, "stroke-width": 1.5, "stroke-dasharray": dash });
-        plot.write(words, x + 32, y, "start");
-      });
+    // What the lines and marks are, below the drawing.
+    legend() {
+      this.list.replaceChildren(...this.chosen().map((s) => {
+        const { color, start, words } = this.data.series[s], second = this.starts.indexOf(start);
+        const line = { d: "M0 5H28", "stroke-dasharray": DASHES[second], "stroke-width": 1.5 };
+        const diamond = { d: "M14 1l4 4-4 4-4-4z", fill: "var(--paper)" };
+        const disc = { d: "M11 5a3 3 0 1 0 6 0a3 3 0 1 0-6 0", fill: color };
+        const sample = views.svg("svg", { width: 28, height: 10, stroke: color, "aria-hidden": "true" },
+          views.svg("path", line), views.svg("path", second ? diamond : disc));
+        return views.element("li", {}, sample, words);
+      }));
     }
   }
 

@@ -63,6 +63,6 @@ def spectra_view(inputs: np.ndarray, limit: np.ndarray, runs: Mapping[str, tuple
     shown = ranks(len(inputs))
     return {
         "ranks": shown.tolist(), "limit": packed_logarithms(limit[shown - 1]), "lambda_0": float(limit[-1]),
-        "width": width, "colors": {"spectrum": COLORS[0], "limit": THEORY, "threshold": COLORS[1], "loss": COLORS[2]},
+        "width": width, "colors": {"measured": COLORS[0], "theory": THEORY},
         "runs": [{"words": run_words(name), **run_view(inputs, *tables)} for name, tables in runs.items()],
     }

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from descent.dynamics.width_checks import power_law
-from descent.dynamics.width_figures import SET_COLORS
 from descent.dynamics.width_summary import SETS, STARTS
+from descent.figures import COLORS
 from descent.views import packed_logarithms
 
 MOST_WIDTHS = 16
@@ -23,6 +23,8 @@ QUANTITIES = (
     ("flipped", "patterns that differ from the start", "fraction of all patterns", (-0.5,)),
     ("distance", "Gram matrix at the start", "‖H(0) − H∞‖₂", (-0.5,)),
 )
+
+SET_COLORS = {"synthetic_regression": COLORS[0], "diabetes": COLORS[1]}
 
 Table = Mapping[str, np.ndarray]
 
