@@ -12,7 +12,7 @@ from descent.bounds.convergence_figures import LABEL_NAMES, STEP_NAMES
 from descent.figures import COLORS, THEORY
 from descent.kernels.neural_tangent_kernel import h_patterns
 from descent.networks.two_layer import activation_patterns
-from descent.views import packed_logarithms, thinned
+from descent.views import packed_logarithms
 
 MOST_REPLICATES = 3
 MOST_TIMES = 24

@@ -20,8 +20,8 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     `settings`: title, sections (names in order), studies (name: settings block), preview, provenance (rows with stage,
     entry, code, count, versions) and master_seed. `inputs`: template; sections and values (one file each, in the
     sections' order); absent_sections (of studies that are switched off); claims; figures; views; proofs. Raises
-    ReportError naming the template, the line and the value when a template uses what is not there, and the claim when no section
-    shows its figure.
+    ReportError naming the template, the line and the value when a template uses what is not there, and the claim when
+    no section shows its figure.
     """
     claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
     figures, views = _figures(inputs["figures"]), _views(inputs["views"])

@@ -15,8 +15,8 @@ from descent.report.view_data import with_data
 def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
     """Write the page: formulas in MathML, figures as SVG within it, styles and fonts embedded.
 
-    `inputs`: source, figures (SVG), filter, template, styles, scripts, views, fonts and references. Raises ReportError as
-    `convert`, and naming a script that would end its own element.
+    `inputs`: source, figures (SVG), filter, template, styles, scripts, views, fonts and references. Raises ReportError
+    as `convert`, and naming a script that would end its own element.
     """
     options = ["--mathml", "--toc", "--toc-depth=2", "--embed-resources", "--section-divs",
                "--default-image-extension=svg"]

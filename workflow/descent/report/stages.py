@@ -28,8 +28,9 @@ def stages(title: str, sections: list[str], study_settings: Mapping[str, Mapping
     """The report's stages, in order: ledger, source, HTML, LaTeX, PDF and verdict.
 
     `sections`: the studies in the order of the report; `engine`: `latex` or `typst` (see `tools.pdf_engine`);
-    `claims`, `values`, `figures` and `views`: outputs by study; `provenance`: rows with stage, entry, code (digest), count (of
-    its jobs) and versions (package: version). Proofs are the files of report/proofs/, in the order of their names.
+    `claims`, `values`, `figures` and `views`: outputs by study; `provenance`: rows with stage, entry, code (digest),
+    count (of its jobs) and versions (package: version). Proofs are the files of report/proofs/, in the order of their
+    names.
     """
     shown = [figure for name in sections for figure in figures[name]]
     explored = tuple(view["view"] for name in sections for view in (views or {}).get(name, []))
