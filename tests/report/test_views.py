@@ -14,6 +14,7 @@ from descent.dynamics.two_minima import curvature, evaluate, slope, stationary_p
 from descent.dynamics.width_view import QUANTITIES, sweep_view
 from descent.report.formatting import integer, num
 from descent.report.templates import ReportError
+from descent.report.view_data import with_data
 from descent.views import write_view
 from tests.report.small import SECTION, SmallReport
 from tests.test_views import logarithms, unpacked
@@ -93,9 +94,22 @@ def test_a_view_that_is_not_there_is_one_line(tmp_path):
     report = SmallReport(tmp_path, views={"ends": "{}"}).write(f'{SECTION}\n<< view("basins") >>\n')
     with pytest.raises(ReportError, match=r"no view 'basins' \(there are: ends\)"):
         report.make("ledger", "report_source")
-    report.section.write_text(f'{SECTION}\n::: {{.view data="../bowl/views/none.json" kind="spectra"}}\nNo.\n:::\n')
-    with pytest.raises(ReportError, match=r"there is no data \.\./bowl/views/none\.json for a view"):
-        report.make("report_source", "report_html")
+
+
+@pytest.mark.parametrize(("attributes", "complaint"), [
+    ('data="../bowl/views/none.json" kind="spectra"', "not '../bowl/views/none.json' and 'spectra'"),
+    ('data="../bowl/views/ends.json"', "not '../bowl/views/ends.json' and ''"),
+    ('kind="spectra"', "not '' and 'spectra'"),
+])
+def test_a_view_without_data_or_kind_is_one_line(tmp_path, attributes, complaint):
+    (tmp_path / "bowl" / "views").mkdir(parents=True)
+    path = tmp_path / "bowl" / "views" / "ends.json"
+    path.write_text('{"text": "</script>"}')
+    with pytest.raises(ReportError, match=re.escape(complaint)):
+        with_data(f'<p>One</p><div class="view" {attributes}>', [path])
+    page = with_data('<div id="a" class="view" kind="spectra" data="../bowl/views/ends.json">', [path])
+    assert page == ('<div id="a" class="view" data-kind="spectra">\n<script type="application/json">'
+                    '{"text": "<\\/script>"}</script>')
 
 
 @pytest.fixture(scope="module")

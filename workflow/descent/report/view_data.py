@@ -8,17 +8,21 @@ from pathlib import Path
 from descent.report.templates import ReportError, read_text
 
 # What pandoc makes of `::: {.view data="../STUDY/views/NAME.json" kind="…"}`.
-_VIEW = re.compile(r'<div[^>]*\sclass="view"[^>]*\sdata-data="([^"]*)"[^>]*>')
+_VIEW = re.compile(r'<div( [^>]*)?\sclass="view"([^>]*)>')
+_ATTRIBUTE = re.compile(r'(?:data-)?([a-z]+)="([^"]*)"')
 
 
 def with_data(page: str, views: list[Path]) -> str:
     """The page with the data of every view inside its element; raises ReportError where there are none."""
-    texts = {f"../{path.parent.parent.name}/views/{path.name}": path for path in views}
+    paths = {f"../{path.parent.parent.name}/views/{path.name}": path for path in views}
 
     def filled(match: re.Match) -> str:
-        if match[1] not in texts:
-            raise ReportError(f"report: there is no data {match[1]} for a view")
-        text = read_text(texts[match[1]]).replace("</", "<\\/")
-        return f'{match[0]}\n<script type="application/json">{text}</script>'
+        attributes = dict(_ATTRIBUTE.findall(match[2]))
+        name, kind = attributes.get("data", ""), attributes.get("kind", "")
+        if name not in paths or not kind:
+            raise ReportError(f"report: a view needs data that there is and a kind, not {name!r} and {kind!r}")
+        text = read_text(paths[name]).replace("</", "<\\/")
+        return (f'<div{match[1] or ""} class="view" data-kind="{kind}">\n'
+                f'<script type="application/json">{text}</script>')
 
     return _VIEW.sub(filled, page)
