@@ -54,7 +54,7 @@
       plots: element("div", { class: "view-plots" }),
       readout: element("p", { class: "view-readout", "aria-live": "polite" }), table: element("table") };
     const values = element("details", { class: "view-values" }, element("summary", {}, summary),
-      element("div", { class: "view-frame", tabindex: "0", role: "region", "aria-label": summary }, frame.table));
+      element("div", { class: "view-frame", tabindex: "0", role: "group", "aria-label": summary }, frame.table));
     frame.panel = element("div", { class: "view-panel", role: "group", "aria-labelledby": id },
       element("p", { class: "view-title", id }, title), element("p", { class: "view-hint" }, hint),
       frame.controls, frame.plots, frame.readout, values);
@@ -91,7 +91,7 @@
     range.setAttribute("aria-valuetext", text);
   };
 
-  // A button that moves a range to its end; without it where less motion is asked for.
+  // A button that moves a range to its end; not where less motion is asked for.
   views.still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   views.player = (frame, range, milliseconds) => {
     let timer = null;
@@ -114,6 +114,7 @@
     };
     const pressed = () => (timer ? stop() : play());
     const button = element("button", { type: "button", class: "view-play", onclick: pressed }, "Play");
+    button.hidden = views.still();
     frame.controls.append(button);
     return { play, stop };
   };

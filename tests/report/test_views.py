@@ -1,5 +1,6 @@
 """Interactive views: their data in the page, their fallback everywhere else, and what they do in a browser."""
 
+import importlib
 import json
 import re
 import shutil
@@ -13,10 +14,11 @@ from descent.dynamics.scalar_descent import ENDS, ESCAPED, RETURN, descend
 from descent.dynamics.two_minima import curvature, evaluate, slope, stationary_points, value
 from descent.dynamics.width_view import QUANTITIES, sweep_view
 from descent.report.formatting import integer, num
+from descent.report.stages import SCRIPTS
 from descent.report.templates import ReportError
 from descent.report.view_data import with_data
 from descent.views import write_view
-from tests.report.small import SECTION, SmallReport
+from tests.report.small import CHECKOUT, SECTION, SmallReport
 from tests.test_views import logarithms, unpacked
 
 KINDS = {"basins": "basin_map", "window": "basin_map", "spectra": "spectra", "sweep": "width_sweep"}
@@ -58,7 +60,7 @@ def sweep() -> dict:
 @pytest.fixture(scope="module")
 def data() -> dict[str, dict]:
     return {"basins": ends_map((0.01, 5), (-5, 20), basin_lines()),
-            "window": ends_map((0.094, 0.108), (-5, 4), window_lines()), "spectra": spectra(), "sweep": sweep()}
+            "window": ends_map((0.0975, 0.1022), (-5, 4), window_lines()), "spectra": spectra(), "sweep": sweep()}
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,20 @@ def test_a_view_without_data_or_kind_is_one_line(tmp_path, attributes, complaint
     page = with_data('<div id="a" class="view" kind="spectra" data="../bowl/views/ends.json">', [path])
     assert page == ('<div id="a" class="view" data-kind="spectra">\n<script type="application/json">'
                     '{"text": "<\\/script>"}</script>')
+
+
+def test_the_sections_name_kinds_and_views_that_there_are():
+    scripts = "".join((CHECKOUT / path).read_text("utf-8") for path in SCRIPTS)
+    kinds, places = set(re.findall(r"views\.kinds\.(\w+) =", scripts)), 0
+    for section in (CHECKOUT / "report" / "sections").glob("*.md"):
+        study = importlib.import_module(f"descent.studies.{section.stem}")
+        for name, kind in re.findall(r"^::: {\.view data=\"<< view\(\"(\w+)\"\) >>\" kind=\"(\w+)\"}$",
+                                     section.read_text("utf-8"), re.MULTILINE):
+            assert hasattr(study, f"view_{name}")
+            assert kind in kinds
+            places += 1
+        assert section.read_text("utf-8").count("{.view ") == section.read_text("utf-8").count('<< view("')
+    assert (places, kinds) == (4, set(KINDS.values()))
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +222,7 @@ def test_pointing_at_the_map_reads_the_table(opened, data):
 def test_arrow_keys_and_sliders_choose_the_same_run(opened, data):
     page, found = opened(), data["window"]
     panel = view(page, "window")
-    step, start = panel.get_by_label("Step α"), panel.get_by_label("Start θ⁰")
+    step, start = panel.get_by_label("Step α", exact=True), panel.get_by_label("Start θ⁰", exact=True)
     before = int(step.input_value()), int(start.input_value())
     panel.get_by_role("application").focus()
     page.keyboard.press("ArrowRight")
@@ -230,8 +246,8 @@ def test_the_table_says_every_cycle_by_its_period(opened, data):
     panel = view(opened(), "window")
     for kind, words in ((2, "cycle of period 2,"), (3, "cycle of period 4,"), (4, "cycle of period ")):
         index = int(np.flatnonzero(cells == kind)[0])
-        panel.get_by_label("Step α").fill(str(index // 20))
-        panel.get_by_label("Start θ⁰").fill(str(index % 20))
+        panel.get_by_label("Step α", exact=True).fill(str(index // 20))
+        panel.get_by_label("Start θ⁰", exact=True).fill(str(index % 20))
         period = f"{found['periods'][str(index)]}," if kind == 4 else ""
         assert f": {words}{period}" in spoken(panel)
         assert f"Run in this page: {words}{period}" in spoken(panel)
@@ -240,11 +256,11 @@ def test_the_table_says_every_cycle_by_its_period(opened, data):
 def test_the_spectrum_moves_with_its_slider(opened, data):
     page, run = opened(), data["spectra"]["runs"][1]
     panel = view(page, "spectra")
-    panel.get_by_label("Run").select_option("1")
-    panel.get_by_label("Replicate").select_option("1")
+    panel.get_by_label("Run", exact=True).select_option("1")
+    panel.get_by_label("Replicate", exact=True).select_option("1")
     chosen = run["replicates"][1]
     values = logarithms(chosen["eigenvalues"]).reshape(len(chosen["steps"]), -1)
-    panel.get_by_label("Step k").fill("3")
+    panel.get_by_label("Step k", exact=True).fill("3")
     assert spoken(panel).startswith(f"Step 20, t = 2: λ min = {num(values[3, -1])}, ")
     assert f"Eigenvalue 12: {num(values[3, -1])} (at the start {num(values[0, -1])}" in spoken(panel)
     panel.get_by_role("application").focus()
@@ -259,11 +275,11 @@ def test_the_spectrum_moves_with_its_slider(opened, data):
 def test_the_sweep_reads_its_values(opened, data):
     page, found = opened(), data["sweep"]
     panel = view(page, "sweep")
-    panel.get_by_label("Quantity").select_option(label="movement of the weights")
-    panel.get_by_label("Up to time t").select_option(label="1")
-    panel.get_by_label("Data set").select_option(label="diabetes")
-    panel.get_by_label("Start").select_option(label="antisymmetric units")
-    panel.get_by_label("Replicate").select_option(label="2")
+    panel.get_by_label("Quantity", exact=True).select_option(label="movement of the weights")
+    panel.get_by_label("Up to time t", exact=True).select_option(label="1")
+    panel.get_by_label("Data set", exact=True).select_option(label="diabetes")
+    panel.get_by_label("Start", exact=True).select_option(label="antisymmetric units")
+    panel.get_by_label("Replicate", exact=True).select_option(label="2")
     values = logarithms(found["series"][2]["values"]).reshape(len(QUANTITIES), 2, 4, 4)[2, 0, :, 2]
     plot = panel.get_by_role("application")
     plot.focus()
