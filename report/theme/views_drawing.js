@@ -138,9 +138,9 @@
     const attributes = { tabindex: 0, role: "application", "aria-label": label };
     Object.entries(attributes).forEach((pair) => box.setAttribute(...pair));
     plot.svg.setAttribute("aria-hidden", "true");
-    box.addEventListener("pointermove", (event) => event.pointerType !== "touch" && hover(plot.fractions(event)));
-    box.addEventListener("pointerleave", () => hover(null));
-    box.addEventListener("click", (event) => pick(plot.fractions(event)));
+    plot.svg.addEventListener("pointermove", (event) => event.pointerType !== "touch" && hover(plot.fractions(event)));
+    plot.svg.addEventListener("pointerleave", () => hover(null));
+    plot.svg.addEventListener("click", (event) => pick(plot.fractions(event)));
     box.addEventListener("keydown", (event) => {
       const far = event.shiftKey ? 10 : 1;
       const moves = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowDown: [0, -far], ArrowUp: [0, far] };

@@ -83,14 +83,14 @@
       views.setRange(this.start, this.row, number(start, 4));
       this.drawn.max = Math.min(this.run.orbit.length - 1, MOST_DRAWN);
       this.drawn.value = this.drawn.max;
-      this.tell(alpha);
+      this.tell();
       this.map.redraw();
       this.showSteps();
     }
 
-    tell(alpha) {
+    tell() {
       const told = this.told(this.column, this.row), here = endWords(this.run);
-      const same = here === told.end || (this.run.end === "cycle" && told.kind === 4);
+      const same = here === told.end;
       this.verdict = `${this.sentence(this.column, this.row)} Run in this page: ${here}, `
         + `${integer(this.run.steps)} steps, last θ = `
         + `${number(this.run.position, 4)}${same ? "" : "; here rounding decides which end it is"}.`;
