@@ -90,7 +90,7 @@
 
     tell() {
       const told = this.told(this.column, this.row), here = endWords(this.run);
-      const same = here === told.end;
+      const same = here === told.end || (told.end === "longer cycle" && this.run.period > 4);
       this.verdict = `${this.sentence(this.column, this.row)} Run in this page: ${here}, `
         + `${integer(this.run.steps)} steps, last θ = `
         + `${number(this.run.position, 4)}${same ? "" : "; here rounding decides which end it is"}.`;

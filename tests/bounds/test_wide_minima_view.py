@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from descent.bounds.wide_minima_view import basin_lines, map_view, window_lines
+from descent.bounds.wide_minima_view import MOST_PERIODS, basin_lines, map_view, window_lines
 from descent.dynamics.scalar_descent import CYCLE, DIVERGED, SHARP, UNDECIDED, WIDE
 from descent.dynamics.two_minima import evaluate, slope
 from descent.pipeline.tables import read_table
 from descent.studies.wide_minima import table_maps, view_basins, view_window
+from descent.views import write_view
 from tests.test_views import unpacked
 
 GRIDS = {"map": {"steps": [0.01, 5], "starts": [-5, 20], "columns": 24, "rows": 20},
@@ -56,6 +57,15 @@ def test_large_maps_are_thinned_and_long_runs_say_at_least():
     steps = unpacked(view["cells"], "u2") % (view["most_steps"] + 1)
     assert steps[:4].tolist() == [0, 2, 4, 6]
     assert steps.max() == view["most_steps"]
+
+
+def test_a_map_of_nothing_but_long_cycles_still_fits(tmp_path):
+    alpha, start = np.repeat(np.geomspace(0.1, 0.101, 200), 200), np.tile(np.linspace(0, 1, 200), 200)
+    constant = {"end": CYCLE, "period": 4096, "steps": 6000}
+    table = {"alpha": alpha, "start": start, **{name: np.full(len(alpha), one) for name, one in constant.items()}}
+    view = map_view(table, 200, window_lines(), STOP)
+    assert len(view["periods"]) == MOST_PERIODS
+    write_view(tmp_path / "view.json", view)
 
 
 def test_the_lines_are_where_the_regimes_change():

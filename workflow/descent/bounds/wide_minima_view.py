@@ -17,6 +17,7 @@ from descent.views import packed, thinned
 MOST_AXIS = 200
 # Thirteen bits hold the steps, three the class.
 MOST_STEPS = 8191
+MOST_PERIODS = 2000
 
 
 def _least_unstable(place: float) -> float:
@@ -40,13 +41,14 @@ def map_view(table: Mapping[str, Any], rows: int, lines: Mapping[str, float],
     """A map of ends, thinned to at most 200 by 200 runs; `lines`: steps α to be marked, by their words.
 
     `cells`: class · 8192 + steps (at most 8191) of every run, by step α and then by start; `periods`: those of the
-    longer cycles, by the index of the cell. The axes are exact, so that the page can run the same descents.
+    longer cycles, of the first 2000, by the index of the cell. The axes are exact, so that the page can run the same
+    descents.
     """
     across, down = thinned(len(table["alpha"]) // rows, MOST_AXIS), thinned(rows, MOST_AXIS)
     grid = {name: table[name].reshape(-1, rows)[across, down] for name in ("alpha", "start", "steps", "period")}
     kind = classes(table).reshape(-1, rows)[across, down]
     cells = kind * (MOST_STEPS + 1) + np.minimum(grid["steps"], MOST_STEPS)
-    longer, periods = np.flatnonzero(kind == 4), grid["period"].ravel()
+    longer, periods = np.flatnonzero(kind == 4)[:MOST_PERIODS], grid["period"].ravel()
     sharp, boundary, wide = stationary_points()
     return {
         "alpha": grid["alpha"][:, 0].tolist(), "start": grid["start"][0].tolist(), "cells": packed(cells, "u2"),
