@@ -92,15 +92,17 @@ def test_a_study_s_stages(plan):
     best = plan.table("best", {}, {"runs": (path for path in [trained["metrics"]])})
     assert best == "results/toy/tables/best.parquet"
     assert plan.figure("loss", {"log": True}, {"best": best})["svg"] == "results/toy/figures/loss.svg"
+    assert plan.view("ends", {"rows": 3}, {"best": best}) == "results/toy/views/ends.json"
     assert plan.claims({}, {"best": best}) == "results/toy/claims.parquet"
     assert plan.values({}, {"best": best}) == "results/toy/values.json"
-    train, analysis, table, figure, claims, values = plan.stages
+    train, analysis, table, figure, view, claims, values = plan.stages
     assert (train.entry, train.replicates) == ("descent.studies.toy:train", (0, 1, 2))
     assert (train.seconds, train.memory_mb) == (4, 90)
     assert (analysis.rule, analysis.entry) == ("spectrum", "descent.curvature.dense:spectrum")
     assert (table.entry, table.inputs) == ("descent.studies.toy:table_best", {"runs": (trained["metrics"],)})
     assert figure.settings == {"log": True, "preview": True}
     assert set(figure.outputs) == {"svg", "pdf", "png"}
+    assert (view.rule, view.entry, view.settings) == ("view", "descent.studies.toy:view_ends", {"rows": 3})
     assert (claims.entry, values.entry) == ("descent.studies.toy:claims", "descent.studies.toy:values")
 
 

@@ -57,6 +57,7 @@ class SmallReport:
     preview: bool = False
     engine: str = "typst"
     findings: list[str] = field(default_factory=lambda: ["The loss falls to $10^{-7}$."])
+    views: dict[str, str] = field(default_factory=dict)
 
     def write(self, section: str = SECTION, bound: float = 1.0, control: float = 0.1) -> SmallReport:
         shutil.copytree(CHECKOUT / "report", self.root / "report")
@@ -66,6 +67,9 @@ class SmallReport:
         write_figure({kind: study / "figures" / f"loss.{kind}" for kind in ("svg", "pdf", "png")}, self.preview)
         values = {"eta": 0.1, "steps": 1000, "loss": 1.23456e-7, "findings": self.findings}
         (study / "values.json").write_text(json.dumps(values))
+        (study / "views").mkdir()
+        for name, text in self.views.items():
+            (study / "views" / f"{name}.json").write_text(text)
         write_claims(study / "claims.parquet", [
             check("bowl.1", "theorem", "The loss $|x|^2$ stays below 1.", at_most, {"value": 0.5, "bound": bound},
                   {"bound": control}, "a tenth of the bound", figure="loss"),
@@ -83,7 +87,8 @@ class SmallReport:
                "versions": {"numpy": "2.4.6"}}
         return stages("Bowls", {"bowl": "descent"}, {"bowl": {"samples": 12}}, self.engine, self.preview,
                       {"bowl": "results/bowl/claims.parquet"}, {"bowl": "results/bowl/values.json"}, {"bowl": [figure]},
-                      [row], master_seed=7)
+                      [row], master_seed=7,
+                      views={"bowl": [{"view": f"results/bowl/views/{name}.json"} for name in self.views]})
 
     def make(self, *rules: str) -> dict[str, Path]:
         made: dict[str, Path] = {}

@@ -85,6 +85,7 @@ wildcard_constraints:
     run=r"[^/]+",
     figure=r"[a-z0-9_]+",
     table=r"[a-z0-9_]+",
+    view=r"[a-z0-9_]+",
 
 
 def _stage(pattern, wildcards):

@@ -101,7 +101,7 @@ class Plan:
 
         by_rule = {
             rule: {plan.name: [dict(stage.outputs) for stage in plan.stages if stage.rule == rule] for plan in plans}
-            for rule in ("claims", "values", "figure")
+            for rule in ("claims", "values", "figure", "view")
         }
         for rule in ("claims", "values"):
             for name, outputs in by_rule[rule].items():
@@ -116,6 +116,7 @@ class Plan:
             claims={name: outputs[0]["claims"] for name, outputs in by_rule["claims"].items()},
             values={name: outputs[0]["values"] for name, outputs in by_rule["values"].items()},
             figures=by_rule["figure"],
+            views=by_rule["view"],
             provenance=self._provenance(),
             master_seed=self.laboratory.master_seed,
             figure_sources=[figure_source(plan.name, stage, self.identity(stage).code)

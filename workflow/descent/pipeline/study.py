@@ -102,6 +102,11 @@ class StudyPlan:
         outputs = {kind: f"{self._root}/figures/{name}.{kind}" for kind in ("svg", "pdf", "png")}
         return self._add("figure", f"figure_{name}", {**settings, "preview": self.preview}, inputs, outputs, **cost)
 
+    def view(self, name: str, settings: Mapping[str, Any], inputs: Inputs, **cost) -> str:
+        """The data of an interactive view of the page, by the function `view_NAME`, as JSON."""
+        outputs = {"view": f"{self._root}/views/{name}.json"}
+        return self._add("view", f"view_{name}", settings, inputs, outputs, **cost)["view"]
+
     def claims(self, settings: Mapping[str, Any], inputs: Inputs, **cost) -> str:
         """The study's rows of the claims ledger, by its function `claims`."""
         outputs = {"claims": f"{self._root}/claims.parquet"}

@@ -25,13 +25,15 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     provenance (rows with stage, entry, code, count), versions, master_seed and figure_sources (see
     `stages.figure_source`). `inputs`: template; symbols; errata; sections and values (one file each, in the sections'
     order); absent_sections (of studies that are switched off); claims (the ledger) and study_claims (its parts);
-    figures; proofs. Raises ReportError naming the template, the line and the value when a template uses what is not
-    there, the claim when no section shows its figure, and the erratum that is not in its table.
+    figures; views; proofs. Raises ReportError naming the template, the line and the value when a template uses what is
+    not there, the claim when no section shows its figure, and the erratum that is not in its table.
     """
     claims = {claim.id: claim for claim in read_claims(inputs["claims"])}
-    figures, absent = _figures(inputs["figures"]), absent_anchors(inputs["absent_sections"])
+    figures, views, absent = (_figures(inputs["figures"]), _views(inputs["views"]),
+                              absent_anchors(inputs["absent_sections"]))
     sections = [
-        read_section(name, path, values, settings["studies"][name], claims, figures.get(name, {}))
+        read_section(name, path, values, settings["studies"][name], claims, figures.get(name, {}),
+                     views.get(name, {}))
         for name, path, values in zip(settings["sections"], inputs["sections"], inputs["values"], strict=True)
     ]
     proofs = [_raised(render(path, {"claims": claims})) for path in inputs["proofs"]]
@@ -77,6 +79,14 @@ def _figures(paths: list[Path]) -> dict[str, dict[str, str]]:
         study = path.parent.parent.name
         figures.setdefault(study, {})[path.stem] = f"../{study}/figures/{path.stem}"
     return figures
+
+
+def _views(paths: list[Path]) -> dict[str, dict[str, str]]:
+    """Study -> view -> path from results/report/, which the page replaces by the data."""
+    views: dict[str, dict[str, str]] = {}
+    for path in paths:
+        views.setdefault(path.parent.parent.name, {})[path.stem] = f"../{path.parent.parent.name}/views/{path.name}"
+    return views
 
 
 def _raised(proof: str) -> str:

@@ -12,6 +12,7 @@ from descent.report.fonts import font_faces
 from descent.report.markup import legible_formulas, outlined, plain_tables
 from descent.report.pandoc import convert, desk
 from descent.report.templates import ReportError, read_text
+from descent.report.view_data import with_data
 
 _IMAGE = re.compile(r'<img\s+src="\.\./([^"/]+)/figures/([^"/]+\.svg)"(?:\s+class="[^"]*")?(?:\s+alt="([^"]*)")?\s*/?>')
 
@@ -20,13 +21,14 @@ def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Pa
     """Write the page: formulas in MathML, figures as SVG within it, styles, scripts and fonts embedded.
 
     `inputs`: source, figures (SVG), filters, template, styles, early (the script of the head, before anything is
-    painted), scripts (at the end), fonts and references. Raises ReportError as `convert`, and naming a figure that is
-    not there or a script that would end its own element.
+    painted), scripts (at the end), views, fonts and references. Raises ReportError as `convert`, and naming a figure
+    that is not there or a script that would end its own element.
     """
     options = ["--mathml", "--toc", "--toc-depth=3", "--section-divs", "--default-image-extension=svg"]
     with desk([]) as directory:
         page = convert(directory, inputs["source"], "html5", inputs, options)
     page, shared = _with_figures(plain_tables(outlined(legible_formulas(page))), inputs["figures"])
+    page = with_data(page, inputs["views"])
     styles = "".join([font_faces(page, inputs["fonts"]), "\n", *map(read_text, inputs["styles"]), shared])
     page = page.replace("</head>", f"<style>\n{styles}</style>\n{_script(inputs['early'])}</head>", 1)
     before, end, after = page.rpartition("</body>")

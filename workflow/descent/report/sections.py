@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,15 @@ _LAST = 1000
 
 
 def read_section(name: str, path: Path, values: Path, block: Mapping[str, Any], claims: Mapping[str, Claim],
-                 figures: Mapping[str, str]) -> dict[str, Any]:
+                 figures: Mapping[str, str], views: Mapping[str, str]) -> dict[str, Any]:
     """A section's name, text with its findings, headline, its importance (1: first), and the claims it rests on.
 
-    `path`: a template, with the study's `values`, settings `block`, `claims` and `figures` (name -> path).
+    `path`: a template, with the study's `values`, settings `block`, `claims`, `figures` and `views` (name -> path).
     Raises ReportError naming the template, the line and what is not there.
     """
     numbers = json.loads(values.read_text())
-
-    def figure(figure_name: str) -> str:
-        if figure_name not in figures:
-            raise ReportError(f"no figure {figure_name!r} (there are: {', '.join(sorted(figures)) or 'none'})")
-        return figures[figure_name]
-
-    text, said = evaluate(path, {"v": numbers, "settings": block, "claims": claims, "figure": figure})
+    text, said = evaluate(path, {"v": numbers, "settings": block, "claims": claims, "view": _chosen("view", views),
+                                 "figure": _chosen("figure", figures)})
     findings = numbers.get("findings", [])
     for claim in said.get(RESTS_ON, ()):
         if claim not in claims:
@@ -40,6 +35,15 @@ def read_section(name: str, path: Path, values: Path, block: Mapping[str, Any], 
         HEADLINE: " ".join(str(said.get(HEADLINE) or "".join(findings[:1])).split()),
         IMPORTANCE: said.get(IMPORTANCE, _LAST), RESTS_ON: list(said.get(RESTS_ON, ())),
     }
+
+
+def _chosen(kind: str, paths: Mapping[str, str]) -> Callable[[str], str]:
+    def path(name: str) -> str:
+        if name not in paths:
+            raise ReportError(f"no {kind} {name!r} (there are: {', '.join(sorted(paths)) or 'none'})")
+        return paths[name]
+
+    return path
 
 
 def with_findings(text: str, findings: Iterable[str]) -> str:

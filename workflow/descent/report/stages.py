@@ -14,9 +14,10 @@ from descent.report.parts import arranged, in_order
 SOURCE, LEDGER, REFERENCES = "results/report/report.md", "results/claims.parquet", "report/refs.bib"
 FILTERS = ("report/filters/crossref.lua", "report/filters/formulas.lua")
 # Inlined into the page in this order: styles and one script in its head, the other scripts at the end of its body.
-STYLES = ("report/theme/report.css",)
+STYLES = ("report/theme/report.css", "report/theme/views.css")
 EARLY = "report/theme/theme.js"
-SCRIPTS = tuple(f"report/theme/{name}.js" for name in ("contents", "ledger", "search", "frames"))
+_VIEWS = ("views", *(f"views_{part}" for part in ("drawing", "descent", "map", "spectra", "widths")))
+SCRIPTS = tuple(f"report/theme/{name}.js" for name in ("contents", "ledger", "search", "frames", *_VIEWS))
 FONTS = tuple(
     f"report/theme/fonts/stix-two-{face}.woff"
     for face in ("math", "text-regular", "text-italic", "text-semibold", "text-semibold-italic")
@@ -27,17 +28,19 @@ REPORT = {kind: f"results/report/report.{kind}" for kind in ("html", "tex", "pdf
 def stages(title: str, studies: Mapping[str, str | None], study_settings: Mapping[str, Mapping[str, Any]], engine: str,
            preview: bool, claims: Mapping[str, str], values: Mapping[str, str],
            figures: Mapping[str, list[dict[str, str]]], provenance: list[dict[str, Any]],
-           master_seed: int | None = None, figure_sources: Sequence[Mapping[str, Any]] = ()) -> list[Stage]:
+           master_seed: int | None = None, figure_sources: Sequence[Mapping[str, Any]] = (),
+           views: Mapping[str, list[dict[str, str]]] | None = None) -> list[Stage]:
     """The report's stages, in order: ledger, source, HTML, LaTeX, PDF and verdict.
 
     `studies`: the part of each (see `parts`); `engine`: `latex` or `typst` (see `tools.pdf_engine`);
-    `claims`, `values` and `figures`: outputs by study; `provenance`: rows with stage, entry, code (digest), count (of
-    its jobs) and versions (package: version); `figure_sources`: see `figure_source`. Proofs are the files of
+    `claims`, `values`, `figures` and `views`: outputs by study; `provenance`: rows with stage, entry, code (digest),
+    count (of its jobs) and versions (package: version); `figure_sources`: see `figure_source`. Proofs are the files of
     report/proofs/, in the order of their names. Raises ValueError as `parts.arranged`.
     """
     parts = arranged(studies)
     sections = in_order(parts)
     svg, pdf = ([figure[kind] for name in sections for figure in figures[name]] for kind in ("svg", "pdf"))
+    explored = tuple(view["view"] for name in sections for view in (views or {}).get(name, []))
     settings = {
         "title": title, "parts": parts, "sections": sections, "preview": preview, "master_seed": master_seed,
         "studies": {name: study_settings[name] for name in sections},
@@ -48,13 +51,13 @@ def stages(title: str, studies: Mapping[str, str | None], study_settings: Mappin
     }
     inputs = {
         **_prose(sections), "values": tuple(values[name] for name in sections), "claims": LEDGER, "figures": tuple(svg),
-        "study_claims": tuple(claims[name] for name in sections),
+        "study_claims": tuple(claims[name] for name in sections), "views": explored,
     }
     return [
         Stage("ledger", "descent.report.ledger:ledger", {}, {"claims": tuple(claims[name] for name in sections)},
               {"claims": LEDGER}),
         Stage("report_source", "descent.report.assembly:source", settings, inputs, {"source": SOURCE}),
-        *_documents(svg, pdf, engine),
+        *_documents(svg, pdf, explored, engine),
         Stage("verdict", "descent.report.verdict:verdict", {}, {"claims": LEDGER},
               {"verdict": "results/report/verdict.txt"}),
     ]
@@ -93,10 +96,10 @@ def _input_line(path: str, number: int, paths: list[str]) -> str:
     return f"{path} ({number} runs)"
 
 
-def _documents(svg: list[str], pdf: list[str], engine: str) -> list[Stage]:
+def _documents(svg: list[str], pdf: list[str], views: tuple[str, ...], engine: str) -> list[Stage]:
     written = {"source": SOURCE, "filters": FILTERS, "references": REFERENCES}
     page = {**written, "template": "report/theme/report.html", "figures": tuple(svg), "styles": STYLES,
-            "early": EARLY, "scripts": SCRIPTS, "fonts": FONTS}
+            "early": EARLY, "scripts": SCRIPTS, "views": views, "fonts": FONTS}
     typst = {**written, "template": "report/theme/report.typ", "figures": tuple(svg), "fonts": FONTS}
     latex = {"tex": REPORT["tex"], "figures": tuple(pdf)}
     by_latex = engine == "latex"

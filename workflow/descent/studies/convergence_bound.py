@@ -77,6 +77,9 @@ def plan(study: StudyPlan, settings: Settings) -> None:
                  {"data": data, **_paths(runs, ("spectrum",), covered(settings.labels))})
     study.figure("flow_limit", {}, _paths(runs, ("bound",), LIMIT))
     study.figure("labels_and_batches", {"labels": settings.labels}, _paths(runs, ("metrics",), compared(runs)))
+    shown = _paths(runs, ("trajectory", "metrics"), covered(settings.labels))
+    study.view("spectra", {"width": settings.width}, {"data": data, "spectra": tables["spectra"], **shown},
+               seconds=1 + 0.1 * settings.replicates * settings.kept_steps, memory_mb=700)
     evidence = {**tables, **_paths(runs, ("metrics", "spectrum", "bound"), runs)}
     shared = {**gram, "labels": settings.labels, "delta": settings.failure_probability}
     study.claims({**shared, "replicates": settings.replicates}, evidence, seconds=4, memory_mb=800)
@@ -232,6 +235,17 @@ def figure_labels_and_batches(settings: dict[str, Any], inputs: dict[str, Path],
 
     figure = draw_labels_and_batches(read_tables(inputs, "metrics"), settings["labels"])
     save_figure(figure, outputs, settings["preview"])
+
+
+def view_spectra(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """Eigenvalues of H(t) and the loss along training (du.6)."""
+    from descent.bounds.convergence_view import spectra_view
+    from descent.views import write_view
+
+    kept, metrics = read_tables(inputs, "trajectory"), read_tables(inputs, "metrics")
+    limit = read_table(inputs["spectra"])["h_infinity"]
+    runs = {name: (table, metrics[name]) for name, table in kept.items()}
+    write_view(outputs["view"], spectra_view(read_table(inputs["data"])["x"], limit, runs, settings["width"]))
 
 
 def claims(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:

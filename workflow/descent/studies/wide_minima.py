@@ -75,6 +75,8 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     study.figure("landscape", chosen, {})
     study.figure("basins", {"rows": settings.map.rows, **chosen}, tables)
     study.figure("window", {"rows": settings.window.rows}, {"maps": tables["maps"]})
+    study.view("basins", {"rows": settings.map.rows, **stop}, {"maps": tables["maps"]})
+    study.view("window", {"rows": settings.window.rows, **stop}, {"maps": tables["maps"]})
     study.claims({**chosen, **stop, "proved_wide": settings.proved_wide,
                   "proved_divergence": settings.proved_divergence}, tables, seconds=5)
     study.values({**chosen, "starts": settings.starts}, tables)
@@ -144,6 +146,29 @@ def figure_window(settings: dict[str, Any], inputs: dict[str, Path], outputs: di
     from descent.bounds.wide_minima_figures import draw_window
 
     save_figure(draw_window(_grid(inputs["maps"], True), settings["rows"]), outputs, settings["preview"])
+
+
+def view_basins(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """Ends over steps and starts, to be followed one by one (snu.4)."""
+    from descent.bounds.wide_minima_view import basin_lines
+
+    _write_map(settings, inputs, outputs, False, basin_lines())
+
+
+def view_window(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
+    """The same where the sharp minimum loses its stability."""
+    from descent.bounds.wide_minima_view import window_lines
+
+    _write_map(settings, inputs, outputs, True, window_lines())
+
+
+def _write_map(settings: Mapping[str, Any], inputs: Mapping[str, Path], outputs: Mapping[str, Path], window: bool,
+               lines: Mapping[str, float]) -> None:
+    from descent.bounds.wide_minima_view import map_view
+    from descent.views import write_view
+
+    stop = {name: settings[name] for name in ("tolerance", "step_limit")}
+    write_view(outputs["view"], map_view(_grid(inputs["maps"], window), settings["rows"], lines, stop))
 
 
 def claims(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:

@@ -94,6 +94,7 @@ def plan(study: StudyPlan, settings: Settings) -> None:
     study.figure("deviation_law", shared, metrics)
     study.figure("training_laws", shared, metrics)
     study.figure("horizon_and_step", shared, {**metrics, **steps})
+    study.view("sweep", {}, metrics)
     evidence = {**metrics, **steps, **inputs}
     study.claims({**shared, "first": settings.widths[0], "last": settings.widths[-1]}, evidence, seconds=3)
     study.values({**shared, "step": settings.step, "device": resolve(settings.device)}, evidence, seconds=2)
@@ -217,6 +218,14 @@ def _all_steps(metrics: Mapping[str, Any], halved: Mapping[str, Any], horizon: f
     from descent.dynamics.width_summary import all_steps
 
     return {name: all_steps(metrics[f"{name}_theorem"], table, horizon) for name, table in halved.items()}
+
+
+def view_sweep(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
+    """What the widths change, at every horizon, to be chosen (tau.4.3)."""
+    from descent.dynamics.width_view import sweep_view
+    from descent.views import write_view
+
+    write_view(outputs["view"], sweep_view(_tables(inputs, "metrics")))
 
 
 NAMES = {"synthetic_regression": "the synthetic set", "diabetes": "the diabetes set"}
