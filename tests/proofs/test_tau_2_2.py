@@ -54,12 +54,13 @@ def test_weighted_sum_of_the_decaying_step(start, sigma, T):
 @pytest.mark.parametrize("T", [1, 2, 3, 10, 1000, 100_000])
 def test_sums_of_weights(T):
     c = decaying(T)
-    H, S = math.fsum(1 / np.arange(1, T)), math.fsum(c)
-    assert math.fsum(c * (2 - c)) + 1 == pytest.approx(2 * S - H + 1, rel=1e-12)
+    harmonic, roots = math.fsum(1 / np.arange(1, T)), math.fsum(c)
+    total = math.fsum(c * (2 - c)) + 1
+    assert total == pytest.approx(2 * roots - harmonic + 1, rel=1e-12)
     steps = math.fsum(np.append(c, 1 / math.sqrt(T)))
-    assert 1 + 2 * S - H >= steps * (1 - 1e-15)
+    assert total >= steps * (1 - 1e-15)
     assert steps >= 2 * (math.sqrt(T + 1) - 1)
-    assert H <= 1 + math.log(T)
+    assert harmonic <= 1 + math.log(T)
 
 
 def test_the_constants_in_the_sums_are_needed():

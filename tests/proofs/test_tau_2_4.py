@@ -327,11 +327,12 @@ def test_jacobian_of_the_product(rng, depth):
     shape = widths(depth)
     layers = [rng.normal(size=size) for size in zip(shape[1:], shape[:-1])]
     rows = [gradient(lambda x, i=i: product(unflatten(x, shape), 3)[0, i], flatten(layers)) for i in range(3)]
-    J = np.array(rows)
+    jacobian = np.array(rows)
     D = [rng.normal(size=W.shape) for W in layers]
     parts = [(below(layers, j), above(layers, j)[0]) for j in range(depth)]
-    assert J @ flatten(D) == pytest.approx(sum(P.T @ d.T @ a for d, (P, a) in zip(D, parts)))
-    assert J @ J.T == pytest.approx(sum((a @ a) * P.T @ P for P, a in parts))
+    assert jacobian @ flatten(D) == pytest.approx(sum(P.T @ d.T @ a for d, (P, a) in zip(D, parts)))
+    squares = jacobian @ jacobian.T
+    assert squares == pytest.approx(sum((a @ a) * P.T @ P for P, a in parts))
 
 
 @every_depth
