@@ -40,6 +40,10 @@ def test_bounds_of_the_decaying_step(f, start, sigma, T):
     assert least <= middle(twice, sigma, T) + TINY
     assert middle(twice, sigma, T) <= right(twice, sigma, T) + TINY
     assert weights @ (slopes ** 2).mean(axis=0) / weights.sum() <= right(twice, sigma, T) + TINY
+    c = decaying(T)
+    sharp = np.append(c * (2 - c), 1)
+    average = sharp @ (slopes ** 2).mean(axis=0) / sharp.sum()
+    assert f is not QUADRATIC or average == pytest.approx(middle(twice, sigma, T), abs=TINY)
 
 
 @few
