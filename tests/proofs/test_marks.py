@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-GROUPS = ["tau.*.md"]
+GROUPS = ["tau.*.md", "du.*.md", "eth.*.md"]
 PROOFS = sorted(path for group in GROUPS for path in (ROOT / "report" / "proofs").glob(group))
 SOURCES = sorted((ROOT / "workflow" / "descent").rglob("*.py"))
 
