@@ -54,7 +54,7 @@ def at_least_zero(w, x, mask):
 
 
 def sliding_kernel(w, x, mask):
-    theta, (n, d) = at_least_zero(w, x, mask), x.shape
+    theta, d = at_least_zero(w, x, mask), x.shape[1]
     return sum(np.outer(p, p) * (x @ (np.eye(d) - projection(x, chosen)) @ x.T)
                for p, chosen in zip(theta, mask, strict=True)) / len(w)
 
