@@ -108,6 +108,8 @@ def test_growth_of_a_layer(seed, depth):
         assert inner(layer, velocity) == inner(whole, target - whole) / depth <= inner(target, target) / (4 * depth)
     half = whole - target / Fraction(2)
     assert inner(target, target) / 4 - inner(whole, target) + inner(whole, whole) == inner(half, half)
+    middle = target / Fraction(2)  # the product at which the layers grow fastest
+    assert inner(middle, target - middle) == inner(target, target) / 4
 
 
 @pytest.mark.parametrize("depth", [1, 3])
