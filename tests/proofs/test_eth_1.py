@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.proofs.exact_instances import fractions
-from tests.proofs.linear_layers import derivative, free, inner, loss, moved, same, span, velocities
+from tests.proofs.sensing_layers import derivative, free, inner, loss, moved, same, span, velocities
 
 SEEDS, DEPTHS = st.integers(0, 2**32 - 1), st.integers(1, 4)
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.proofs.exact_instances import fractions, identity, orthogonal
-from tests.proofs.linear_layers import derivative, free, inner, moved, same, span, velocities
+from tests.proofs.sensing_layers import derivative, free, inner, moved, same, span, velocities
 
 SEEDS, DEPTHS = st.integers(0, 2**32 - 1), st.integers(1, 4)
 VALUES = [(3, 2, 1), (2, 2, 1), (2, 1, 0), (1, 0, 0), (3, 3, 3)]
