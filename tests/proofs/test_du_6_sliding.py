@@ -1,0 +1,155 @@
+"""The formulas of report/proofs/du.6-sliding.md: weights on hyperplanes, kernels, and flows that slide."""
+
+import numpy as np
+import pytest
+
+ROUNDING = 1e-11  # relative to numbers of order one
+
+
+def test_flow_of_the_example_by_hand():
+    b = 0.4
+    stop = np.log(1 + b)
+
+    def w(t):
+        return (1 + b) * np.exp(-t) - 1 if t <= stop else 0.0
+
+    assert w(0) == pytest.approx(b)
+    assert w(stop) == pytest.approx(0, abs=ROUNDING)
+    for t in (0.1, 0.3):
+        assert (w(t + 1e-5) - w(t - 1e-5)) / 2e-5 == pytest.approx(-(w(t) + 1), rel=1e-8)
+    residuals = [max(w(t), 0) + 1 for t in (0.0, 0.2, stop, 2.0, 9.0)]
+    assert residuals == pytest.approx([1.4, 1.4 * np.exp(-0.2), 1, 1, 1])
+    late = 4 * np.log(1 + b)
+    assert np.exp(-late / 2) * (1 + b) ** 2 == pytest.approx(1)
+    assert residuals[-1] ** 2 > np.exp(-9 / 2) * residuals[0] ** 2
+    # descent sees it as well: it falls silent
+    weight = b
+    for _ in range(1000):
+        weight -= 1e-2 * (weight > 0) * (max(weight, 0) + 1)
+    assert -1e-2 * (1 + b) < weight <= 0
+
+
+def slider(seed, n=4, d=6, m=5):
+    """Weights, the first ones on the hyperplanes of some samples; inputs, signs and the sets Z_r as a mask."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, d))
+    x /= np.linalg.norm(x, axis=1)[:, None]
+    w, mask = rng.standard_normal((m, d)), np.zeros((m, n), bool)
+    mask[:3] = rng.random((3, n)) < 0.5
+    for r in range(3):
+        w[r] = (np.eye(d) - projection(x, mask[r])) @ w[r]
+    return rng, w, rng.choice([-1.0, 1.0], m), x, mask
+
+
+def projection(x, chosen):
+    """The orthogonal projection onto the span of the chosen rows."""
+    if not chosen.any():
+        return np.zeros((x.shape[1],) * 2)
+    basis = np.linalg.qr(x[chosen].T)[0]
+    return basis @ basis.T
+
+
+def at_least_zero(w, x, mask):
+    return np.where(mask, True, w @ x.T >= 0).astype(float)
+
+
+def sliding_kernel(w, x, mask):
+    theta, d = at_least_zero(w, x, mask), x.shape[1]
+    return sum(np.outer(p, p) * (x @ (np.eye(d) - projection(x, chosen)) @ x.T)
+               for p, chosen in zip(theta, mask, strict=True)) / len(w)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_order_of_the_kernels(seed):
+    rng, w, _, x, mask = slider(seed)
+    assert (abs((w @ x.T)[mask]) < ROUNDING).all()
+    p = np.where(mask, rng.random(mask.shape) < 0.5, at_least_zero(w, x, mask))
+    h = (x @ x.T) * (p.T @ p) / len(w)
+    part = sum(np.diag(row) @ x @ projection(x, chosen) @ x.T @ np.diag(row)
+               for row, chosen in zip(p, mask, strict=True)) / len(w)
+    rest = sum(np.diag(row) @ x @ (np.eye(x.shape[1]) - projection(x, chosen)) @ x.T @ np.diag(row)
+               for row, chosen in zip(p, mask, strict=True)) / len(w)
+    kernel = sliding_kernel(w, x, mask)
+    assert kernel == pytest.approx(rest, abs=ROUNDING)
+    assert h - kernel == pytest.approx(part, abs=ROUNDING)
+    assert np.linalg.eigvalsh(part)[0] >= -ROUNDING
+    assert np.linalg.eigvalsh(kernel)[0] >= -ROUNDING
+    assert (np.linalg.eigvalsh(kernel) <= np.linalg.eigvalsh(h) + ROUNDING).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_characterization_of_eigenvalues(seed):
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal((5, 5))
+    a = a + a.T
+    values, vectors = np.linalg.eigh(a)
+    for k in range(1, 6):
+        attained = vectors[:, :k]
+        assert np.linalg.eigvalsh(attained.T @ a @ attained)[-1] == pytest.approx(values[k - 1])
+        for _ in range(5):
+            basis = np.linalg.qr(rng.standard_normal((5, k)))[0]
+            assert np.linalg.eigvalsh(basis.T @ a @ basis)[-1] >= values[k - 1] - ROUNDING
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weyl_s_inequality(seed):
+    a, e = np.random.default_rng(seed).standard_normal((2, 6, 6))
+    a, e = a + a.T, e + e.T
+    moved = abs(np.linalg.eigvalsh(a + e) - np.linalg.eigvalsh(a))
+    assert (moved <= np.linalg.norm(e, 2) + ROUNDING).all()
+    shifted = abs(np.linalg.eigvalsh(a + 0.3 * np.eye(6)) - np.linalg.eigvalsh(a))
+    assert shifted == pytest.approx(0.3)  # attained
+
+
+def inclusion(z, a, x, mask, r):
+    """The fractions that keep the weights on their hyperplanes, and the velocities of the inclusion with them."""
+    alpha = (z > 0).astype(float)
+    for k, chosen in enumerate(mask):
+        if chosen.any():
+            push = x[chosen] @ ((alpha[k] * r) @ x)
+            alpha[k, chosen] = np.linalg.solve(x[chosen] @ x[chosen].T, -push) / r[chosen]
+    return alpha, -a[:, None] / np.sqrt(len(a)) * (alpha * r) @ x
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_residual_of_sliding_weights(seed):
+    rng, w, a, x, mask = slider(seed)
+    r, z = rng.standard_normal(len(x)), np.where(mask, 0, w @ x.T)
+    positive = (z > 0).astype(float)
+    _, velocity = inclusion(z, a, x, mask, r)
+    assert (abs(velocity @ x.T)[mask] < 1e-9).all()
+    for k, chosen in enumerate(mask):
+        free = np.eye(x.shape[1]) - projection(x, chosen)
+        terms = (positive[k] * r) @ x @ free
+        assert velocity[k] == pytest.approx(-a[k] / np.sqrt(len(a)) * terms, abs=1e-9)
+    slope = (a[:, None] * positive * (velocity @ x.T)).sum(axis=0) / np.sqrt(len(a))
+    double_sum = -sum(np.outer(p, p) * (x @ (np.eye(x.shape[1]) - projection(x, chosen)) @ x.T)
+                      for p, chosen in zip(positive, mask, strict=True)) @ r / len(a)
+    assert slope == pytest.approx(double_sum, abs=1e-9)
+    assert slope == pytest.approx(-sliding_kernel(w, x, mask) @ r, abs=1e-9)
+
+
+def test_bound_along_a_flow_that_slides():
+    """A weight slides on the first sample while others move: fractions within [0, 1], residuals from the outputs."""
+    x = np.array([[1.0, 0.0, 0.0], [-0.5, np.sqrt(0.75), 0.0]])
+    w = np.array([[0.0, 1.0, 0.0], [2.0, 3.0, 1.0], [2.5, 3.0, 0.0], [-1.0, 2.0, 1.0]])
+    a, mask, step = np.ones(4), np.zeros((4, 2), bool), 4e-3
+    mask[0, 0] = True
+    y = np.maximum(np.where(mask, 0, w @ x.T), 0).sum(axis=0) / 2 - np.array([1.0, 0.5])
+    squares, exponent, plain = [], [0.0], [0.0]
+    for _ in range(150):
+        z = np.where(mask, 0, w @ x.T)
+        r = a @ np.maximum(z, 0) / 2 - y
+        alpha, velocity = inclusion(z, a, x, mask, r)
+        assert 0 < alpha[0, 0] < 1
+        assert (abs(velocity[mask.any(axis=1)] @ x[0]) < ROUNDING).all()
+        squares.append(r @ r)
+        exponent.append(exponent[-1] + step * np.linalg.eigvalsh(sliding_kernel(w, x, mask))[0])
+        theta = (z >= 0).astype(float)
+        plain.append(plain[-1] + step * np.linalg.eigvalsh((x @ x.T) * (theta.T @ theta) / 4)[0])
+        w = w + step * velocity
+    assert exponent[-1] > 0.05
+    bound = np.exp(-2 * np.array(exponent[:-1])) * squares[0]
+    assert (np.array(squares) <= bound * (1 + step)).all()
+    assert exponent[-1] < plain[-1]
+    assert squares[-1] > np.exp(-4 * exponent[-1]) * squares[0]  # twice the rate would be too much
