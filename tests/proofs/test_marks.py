@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-GROUPS = ["tau.*.md"]
+GROUPS = ["tau.*.md", "jhu.*.md", "snu.*.md", "edge_of_stability.md", "saddle_to_saddle.md", "exact_arithmetic.md"]
 PROOFS = sorted(path for group in GROUPS for path in (ROOT / "report" / "proofs").glob(group))
 SOURCES = sorted((ROOT / "workflow" / "descent").rglob("*.py"))
 
