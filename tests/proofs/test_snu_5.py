@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.integrate import quad_vec
 from scipy.optimize import minimize
 
 RANDOM = given(seed=st.integers(0, 10**6))
