@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from descent.figures import COLORS, band, new_figure
+from descent.figures import band, new_figure, sequence
 from descent.pipeline.tables import read_table
 
 
@@ -34,22 +34,26 @@ def run_endings(path: Path, epochs: int) -> list[dict[str, Any]]:
     ]
 
 
-def objective_panels(panels, labels, epochs: int):
-    """A figure with one panel for each pair (title, metric tables) in `panels`; its axes. Labels name the tables."""
+def objective_panels(panels, labels, epochs: int, quantity: str):
+    """A figure with one panel for each pair (title, metric tables) in `panels`; its axes.
+
+    Labels name the tables, whose colours are those of `quantity` in `figures.SCALES`.
+    """
+    colors = sequence(quantity, len(labels))
     figure, axes = new_figure(1, len(panels), height=3.5, sharey=True)
     for panel, (title, paths) in zip(axes[0], panels):
-        draw_objectives(panel, paths, epochs)
+        draw_objectives(panel, paths, epochs, colors)
         panel.set_title(title, pad=9)
     axes[0, 0].set_ylabel("mean mini-batch objective")
-    shared_legend(figure, axes[0, 0], labels)
+    shared_legend(figure, axes[0, 0], labels, colors)
     return figure, axes[0]
 
 
-def draw_objectives(axes, paths, epochs: int) -> None:
+def draw_objectives(axes, paths, epochs: int, colors) -> None:
     """A band and thin lines for the replicates that ended; crosses at the top where the others diverged."""
     import numpy as np
 
-    for color, path in zip(COLORS, paths):
+    for color, path in zip(colors, paths):
         curves, steps = (epoch_curves(path, name, epochs) for name in ("objective", "diverged_step"))
         ended = np.isfinite(curves).all(axis=1)
         axis = np.arange(1, epochs + 1)
@@ -64,9 +68,9 @@ def draw_objectives(axes, paths, epochs: int) -> None:
     axes.set(yscale="log", xlabel="epoch")
 
 
-def shared_legend(figure, axes, labels) -> None:
+def shared_legend(figure, axes, labels, colors) -> None:
     """One legend for all panels, below them."""
-    lines = [axes.plot([], [], color=color)[0] for color, _ in zip(COLORS, labels)]
+    lines = [axes.plot([], [], color=color)[0] for color in colors]
     figure.legend(lines, labels, loc="outside lower center", ncols=len(labels))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from descent.bounds.balanced import first_target, least_product, scalar_balanced, scalar_mixed
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, LEVEL, PREDICTION, THEORY, new_figure
 
 
 def draw_balance(several: Mapping[str, Any], scalar: Mapping[str, Any], decays: Sequence[float]):
@@ -45,9 +45,9 @@ def _kinds():
 
 def _draw_ratio(axes, several, scalar, decays) -> None:
     c = np.array([0.01, 200.0])
-    axes.plot(c, np.cbrt(4 * c), color=THEORY, linewidth=1, label="$(4c)^{1/3}$")
-    axes.axvline(0.25, color=THEORY, linestyle=":", linewidth=1)
-    axes.axhline(1, color=THEORY, linestyle=":", linewidth=1)
+    axes.plot(c, np.cbrt(4 * c), **PREDICTION, label="$(4c)^{1/3}$")
+    axes.axvline(0.25, **LEVEL)
+    axes.axhline(1, **LEVEL)
     for color, loss in zip(COLORS[2:], ("squared", "logistic")):
         _scatter(axes, several, _rows(several, penalty="mixed", loss=loss), "o", color, f"{loss} loss")
     for color, decay in zip(COLORS[4:], decays):
@@ -71,7 +71,7 @@ def _draw_products(axes, scalar, decays, penalty) -> None:
         law = scalar_mixed if penalty == "mixed" else scalar_balanced
         y = np.geomspace(0.02, 4, 120)
         expected = np.array([law(value, decay) for value in y])
-        axes.plot(y, np.where(expected > 0, expected, np.nan), color=color, linewidth=1)
+        axes.plot(y, np.where(expected > 0, expected, np.nan), color=color, linewidth=1, linestyle="--")
         axes.plot(target[found > 0], found[found > 0], "x", color=color, markersize=3.5,
                   label=rf"$\lambda$ = {decay:g}")
         if penalty == "mixed":
@@ -80,7 +80,7 @@ def _draw_products(axes, scalar, decays, penalty) -> None:
     axes.set(xscale="log", yscale="log", xlabel="target $y$", ylabel="$c = uv$ of the best minimum", ylim=(0.005, 8),
              xlim=(0.02, 4), title=f"Scalar problem, {penalty} penalty")
     if penalty == "mixed":
-        axes.axhline(0.25, color=THEORY, linestyle=":", linewidth=1)
+        axes.axhline(0.25, **LEVEL)
         axes.text(0.022, 0.28, "$c$ = 1/4", fontsize=7, color=THEORY)
     axes.legend(loc="lower right", fontsize=7)
 

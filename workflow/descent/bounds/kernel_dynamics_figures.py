@@ -10,7 +10,7 @@ import numpy as np
 from descent.bounds import perturbed_kernel as bounds
 from descent.bounds.kernel_dynamics_summary import DATA_NAMES
 from descent.dynamics.perturbed_kernel import FAMILIES
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import BROAD, COLORS, DATA_SETS, LEVEL, PREDICTION, PRINTED, THEORY, band, new_figure
 
 Table = Mapping[str, Any]
 LOW, HIGH = 5e-3, {False: 10.0, True: 800.0}
@@ -28,8 +28,8 @@ def draw_residual_decay(table: Table, spectra: Mapping[str, np.ndarray]):
         panel.set(title=DATA_NAMES[name], xlabel="$\\lambda t$", yscale="log",
                   ylabel="$\\|u(t)-y\\|\\,/\\,\\|u(0)-y\\|$")
     last = axes.flat[-1]
-    for (name, eigenvalues), color in zip(spectra.items(), (COLORS[2], COLORS[3], COLORS[7])):
-        last.loglog(np.arange(1, len(eigenvalues) + 1), eigenvalues, color=color, label=DATA_NAMES[name])
+    for name, eigenvalues in spectra.items():
+        last.loglog(np.arange(1, len(eigenvalues) + 1), eigenvalues, color=DATA_SETS[name], label=DATA_NAMES[name])
     last.set(title="Spectra of $H^\\infty$", xlabel="index", ylabel="eigenvalue")
     last.legend(loc="lower left")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -43,7 +43,7 @@ def _draw_decay(panel, rows: Mapping[str, np.ndarray], kinds: np.ndarray) -> Non
         return scaled, rows["norm"][kinds == kind].reshape(count, -1)
 
     scaled, slowest = curves("slowest")
-    panel.plot(scaled, np.exp(-scaled), color=THEORY, linewidth=4, alpha=0.35, label="bound $e^{-\\lambda t}$")
+    panel.plot(scaled, np.exp(-scaled), **BROAD, label="bound $e^{-\\lambda t}$")
     panel.plot(scaled, slowest[0], color=COLORS[1], linestyle="--", label="from the slowest mode")
     band(panel, *curves("gaussian"), COLORS[4], "from Gaussian $u(0)$")
     band(panel, *curves("zero"), COLORS[0], "from $u(0)=0$")
@@ -77,7 +77,7 @@ def _extremes(ratios: np.ndarray) -> np.ndarray:
 
 def _draw_distances(panel, table: Table, chosen: np.ndarray, last: float) -> None:
     times = np.geomspace(LOW, last, 300)
-    panel.plot(times, np.sqrt(2 * times), color=THEORY, linestyle=":", label="$\\sqrt{2\\epsilon t}$")
+    panel.plot(times, np.sqrt(2 * times), **LEVEL, label="$\\sqrt{2\\epsilon t}$")
     for ratio, color in zip(_extremes(table["ratio"][chosen]), (COLORS[2], COLORS[0])):
         name = f"$\\epsilon={ratio:g}\\,\\lambda$"
         for scaled, distances in _cases(table, chosen & (table["ratio"] == ratio)):
@@ -102,7 +102,7 @@ def _draw_suprema(panel, table: Table, families: np.ndarray) -> None:
         panel.plot(ratios[shown], largest[shown], marker, color=color, markersize=size, label=label)
     wide, below = np.geomspace(0.05, 2000, 400), np.geomspace(0.05, 1 - 1e-9, 200)
     panel.plot(wide, np.minimum(wide, 2), color=THEORY, label="$\\min(\\epsilon/\\lambda,2)$")
-    panel.plot(below, bounds.worst_case(below), color=THEORY, linestyle="--", label="closed form")
+    panel.plot(below, bounds.worst_case(below), **PREDICTION, label="closed form")
     panel.set(xlabel="$\\epsilon/\\lambda$", ylabel="$\\sup_t\\,\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$", xscale="log",
               yscale="log", ylim=(1e-3, 1e3), title="Largest distance, $H(t)\\succeq 0$")
     panel.legend(loc="upper left")
@@ -122,8 +122,8 @@ def _draw_growth(panel, table: Table, chosen: np.ndarray, families: np.ndarray) 
                        color=color, textcoords="offset points", ha="right" if shift < 0 else "left")
         end = max(end, scaled[-1])
     times = np.linspace(0.01, end, 300)
-    panel.plot(times, 2 * np.sqrt(times), color=THEORY, linestyle=":")
+    panel.plot(times, 2 * np.sqrt(times), color=PRINTED, linestyle="--")
     panel.annotate("$2\\sqrt{\\epsilon t}$, as printed", (end, 2 * np.sqrt(end)), (0, 5), textcoords="offset points",
-                   ha="right", color=THEORY)
+                   ha="right", color=PRINTED)
     panel.set(xlabel="$\\epsilon t$", ylabel="$\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$", yscale="log", ylim=(1e-3, None),
               title="$\\epsilon>\\lambda$, $H(t)$ indefinite")
