@@ -20,12 +20,12 @@ def faults(figure) -> list[str]:
 
 
 def drawn_texts(figure) -> list[Text]:
-    """Texts that are drawn: no empty ones, no labels of ticks outside of an axis' limits."""
+    """Texts that are drawn: no empty ones, no mark of a preview, no labels of ticks outside of an axis' limits."""
     found: list[Text] = []
     draw = Text.draw
 
     def record(self, renderer, *arguments):
-        if self.get_visible() and self.get_text().strip():
+        if self.get_visible() and self.get_text().strip() not in ("", "PREVIEW"):
             found.append(self)
         return draw(self, renderer, *arguments)
 

@@ -111,10 +111,10 @@ def _commands(data: str) -> Iterator[tuple[str, list[float]]]:
         if not token.isalpha():
             numbers.append(float(token))
             continue
-        if command:
-            yield command, numbers
         if token not in "MLQCz":
             raise ValueError(f"path command {token!r}: known are M, L, Q, C and z")
+        if command:
+            yield command, numbers
         command, numbers = token, []
     if command:
         yield command, numbers

@@ -9,7 +9,7 @@ import numpy as np
 from descent.bounds import linearization_checks as checks
 from descent.bounds.linearization import DIRECTIONS
 from descent.bounds.linearization_summary import DATA, rows_of, smoothness_column, with_relative_movement
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, PREDICTION, THEORY, new_figure
 from descent.networks.smooth_activation import SMOOTHNESS
 from descent.statistics import power_law
 
@@ -30,7 +30,7 @@ def draw_ratios(table: Table):
             values = np.sort(ratios[chosen["direction"] == direction])
             panel.step(values, np.arange(1, len(values) + 1) / len(values), color=color, where="post",
                        label=DIRECTION_NAMES[direction])
-        panel.axvline(1, color=THEORY, linestyle="--", linewidth=1, zorder=1)
+        panel.axvline(1, **PREDICTION, zorder=1)
         panel.set(xscale="log", xlim=(1e-4, 2), title=ACTIVATION_NAMES[name], ylabel="fraction of draws below",
                   xlabel="gap over corrected bound")
     _draw_failures(axes[1, 1], table)
@@ -92,7 +92,7 @@ def draw_widths(tables: Mapping[str, Table]):
     for panel, title, below in zip(axes[0], titles, axes[-1], strict=True):
         panel.set_title(title)
         below.set_xlabel("width $m$")
-    axes[0, 0].plot([], [], color=THEORY, linestyle=":", label="bound of 2c at the measured movement")
+    axes[0, 0].plot([], [], **PREDICTION, label="bound of 2c at the measured movement")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -101,7 +101,7 @@ def _draw_run(row, table: Table, signs: str, color: str) -> None:
     _draw_law(row[0], table, "gap", color, f"{signs} signs")
     _draw_law(row[1], table, "model_gap", color)
     widths, movement = checks.greatest_over_time(table, "movement")
-    _line(row[0], widths, SMOOTHNESS["softplus"] / 2 * movement**2 / np.sqrt(widths), color, ":")
+    _line(row[0], widths, SMOOTHNESS["softplus"] / 2 * movement**2 / np.sqrt(widths), color, "--")
     for column in ("movement", "relative_movement"):
         widths, values = checks.greatest_over_time(table, column)
         row[2].plot(widths, values, "o", color=color, markersize=2.5, alpha=0.6)

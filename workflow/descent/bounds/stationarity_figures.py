@@ -55,8 +55,8 @@ def _draw_bounds(panel, run: Run, sigma: float) -> None:
     else:
         panel.plot(steps, np.sqrt(plain_bound("decaying", steps, run.excess, sigma**2)), color=THEORY, linestyle="--",
                    label="usual bound")
-        panel.plot(steps[len(steps) // 3:], sigma / 2**0.5 * steps[len(steps) // 3:] ** -0.25, color=THEORY,
-                   linewidth=0.8, linestyle="-.", label="$\\sigma\\,2^{-1/2}\\,T^{-1/4}$")
+        late = steps[len(steps) // 3 :]
+        panel.plot(late, sigma / 2**0.5 * late**-0.25, **LEVEL, label="$\\sigma\\,2^{-1/2}\\,T^{-1/4}$")
     panel.plot(steps, np.sqrt(average_bound(run.parts, run.excess, sigma**2))[at], **BROAD,
                label="sharp bound")
 
@@ -69,7 +69,7 @@ def _draw_run(panel, run: Run) -> None:
     panel.plot(run.steps[at], least[at], color=color, linewidth=width,
                label=f"{label}: minimum of $E\\Vert\\nabla f\\Vert$")
     if run.noise in ("rademacher", "gaussian"):
-        panel.plot(run.steps[at], np.sqrt(run.rows["average"][at]), color=color, linestyle="--", linewidth=width,
+        panel.plot(run.steps[at], np.sqrt(run.rows["average"][at]), color=color, linestyle="-.", linewidth=width,
                    label=f"{label}: root of the average")
         place = np.maximum.accumulate(np.where(run.rows["norm"] == least, np.arange(len(least)), 0))
         half = 1.96 * run.rows["norm_error"][place]

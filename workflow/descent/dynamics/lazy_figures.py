@@ -29,7 +29,7 @@ def draw_scaling(metrics: Mapping[str, Table], looks: Mapping[str, Table], lazy:
         _draw_power(panels[2], scales, greatest_rows(curve, "deviation"), range_of_flips, color)
     names = ("movement", "kernel drift", "distance from limit")
     titles = (r"$\|\theta-\theta(0)\|\,/\,\|\theta(0)\|$", r"$\|K-K(0)\|_F\,/\,\|K(0)\|_F$",
-              r"$\sup_t\,\|u-\bar u\|\,/\,\|y\|$")
+              r"$\mathrm{sup}_t\,\|u-\bar u\|\,/\,\|y\|$")
     for panel, title, name in zip(panels, titles, names, strict=True):
         panel.set(xscale="log", yscale="log", xlabel=r"output scale $\alpha$", title=f"{name}\n{title}")
         panel.legend(loc="lower left", fontsize=7, title="fitted power", title_fontsize=7, handlelength=1)
@@ -59,7 +59,8 @@ def draw_curves(metrics: Table, looks: Table, shown: int = 4):
         mean = np.exp(np.log(samples).mean(axis=0))
         curves.plot(times, mean, color=color, linestyle="-" if np.isfinite(scale) else "--")
         ends.append((mean[-1], f"{scale:.2g}" if np.isfinite(scale) else r"$\infty$", color))
-    curves.set(yscale="log", xlabel=r"flow time $t=\eta k$", ylabel=r"$\|u-y\|^2\,/\,\|y\|^2$", title=r"Training error, by $\alpha$")
+    curves.set(yscale="log", xlabel=r"flow time $t=\eta k$", ylabel=r"$\|u-y\|^2\,/\,\|y\|^2$",
+               title=r"Training error, by $\alpha$")
     label_ends(curves, ends)
     band(errors, scales, final_rows(finite(looks), "test_error"), MEASURED, "trained networks", marker="o",
          markersize=3)
