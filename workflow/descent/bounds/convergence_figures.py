@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from descent.bounds.convergence_checks import replicates
-from descent.figures import BROAD, COLORS, LEVEL, MEASURED, PREDICTION, THEORY, band, new_figure, sequence
+from descent.figures import BROAD, COLORS, LEVEL, MEASURED, PREDICTION, band, new_figure, sequence
 
 Table = Mapping[str, np.ndarray]
 POINTS = 400
@@ -44,7 +44,7 @@ def draw_gram(gram: Table, spectra: Table, width: int):
     left.set(xlabel="index", ylabel="eigenvalue", title="Spectrum")
     least = spectra["h_infinity"][-1]
     middle.semilogx(gram["width"], gram["lambda_min"], "o", color=COLORS[0], markersize=3, label="$H(0)$, each start")
-    middle.axhline(least, color=THEORY, label="$\\lambda_0$")
+    middle.axhline(least, **PREDICTION, label="$\\lambda_0$")
     middle.axhline(0.75 * least, **LEVEL, label="$3\\lambda_0/4$")
     middle.set(xlabel="width $m$", ylabel="$\\lambda_{\\min}$", title="Least eigenvalue", ylim=(0, None))
     right.loglog(gram["width"], gram["distance"], "o", color=COLORS[0], markersize=3, label="each start")

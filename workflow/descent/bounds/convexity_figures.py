@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from descent.figures import COLORS, DEPTHS, LEVEL, THEORY, new_figure
+from descent.figures import DEPTHS, LEVEL, THEORY, new_figure
 
 
 def draw_path(paths: Mapping[str, Any], activation: str):
@@ -26,24 +26,25 @@ def draw_path(paths: Mapping[str, Any], activation: str):
         logarithmic.plot(s[falling], (1 - loss[falling][0]) * (s[falling] / small[0]) ** depth, **LEVEL)
     plain.set(xlabel="position $s$ on the path", ylabel="loss / loss at zero weights", ylim=(0, 1.6))
     plain.axvline(0, color=THEORY, linewidth=0.6)
-    plain.legend(loc="lower left")
     logarithmic.set(xscale="log", yscale="log", xlabel="position $s$ on the path", ylim=(1e-14, 10),
                     ylabel="1 − loss / loss at zero weights")
-    logarithmic.legend(loc="lower right")
+    figure.legend(*plain.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
-RAYS = {"quadratic": ("quadratic, N = 2", "-"), "log_cosh": ("log cosh, N = 2", "--"),
-        "affine_deep": ("affine, N = 3", "-"), "affine": ("affine, N = 2", "-"),
-        "one_layer": ("quadratic, N = 1", "--")}
+# A colour for the depth, a line for the loss.
+LOSSES = {"quadratic": {"linestyle": "-"}, "log cosh": {"linestyle": "-."},
+          "affine": {"linestyle": "-", "marker": "o", "markersize": 3}}
+RAYS = {"quadratic": ("quadratic", 2), "log_cosh": ("log cosh", 2), "affine_deep": ("affine", 3),
+        "affine": ("affine", 2), "one_layer": ("quadratic", 1)}
 
 
 def draw_curvature(rays: Mapping[str, Any], ratios: Mapping[str, Any], depths: Sequence[int]):
     """‖∇²φ‖ against the rescaling c, and its distribution in unit balls relative to the bound."""
     figure, ((left, right),) = new_figure(1, 2)
     c = rays["factor"]
-    for color, (name, (label, line)) in zip(COLORS, RAYS.items()):
-        left.plot(c, rays[name], color=color, linestyle=line, label=label)
+    for name, (loss, depth) in RAYS.items():
+        left.plot(c, rays[name], color=DEPTHS[depth], **LOSSES[loss], label=f"{loss}, N = {depth}")
     for power in (1, 2):
         left.plot(c, rays["affine"][0] * c**power, **LEVEL)
         left.annotate(f"$c^{power}$" if power > 1 else "$c$", (c[-1], rays["affine"][0] * c[-1] ** power), color=THEORY)

@@ -31,7 +31,7 @@ def draw_residual_decay(table: Table, spectra: Mapping[str, np.ndarray]):
     for name, eigenvalues in spectra.items():
         last.loglog(np.arange(1, len(eigenvalues) + 1), eigenvalues, color=DATA_SETS[name], label=DATA_NAMES[name])
     last.set(title="Spectra of $H^\\infty$", xlabel="index", ylabel="eigenvalue")
-    last.legend(loc="lower left")
+    last.legend(loc="upper right")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -81,7 +81,7 @@ def _draw_distances(panel, table: Table, chosen: np.ndarray, last: float) -> Non
     for ratio, color in zip(_extremes(table["ratio"][chosen]), (COLORS[2], COLORS[0])):
         name = f"$\\epsilon={ratio:g}\\,\\lambda$"
         for scaled, distances in _cases(table, chosen & (table["ratio"] == ratio)):
-            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6)
+            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6, rasterized=True)
         panel.plot(times, np.minimum(times, min(ratio, 2)), color=color, label=f"bound, {name}")
         if ratio <= 1:
             panel.plot(times, bounds.growth_bound(times / ratio, ratio, 1.0), color=color, linestyle="--",
@@ -103,18 +103,18 @@ def _draw_suprema(panel, table: Table, families: np.ndarray) -> None:
     wide, below = np.geomspace(0.05, 2000, 400), np.geomspace(0.05, 1 - 1e-9, 200)
     panel.plot(wide, np.minimum(wide, 2), color=THEORY, label="$\\min(\\epsilon/\\lambda,2)$")
     panel.plot(below, bounds.worst_case(below), **PREDICTION, label="closed form")
-    panel.set(xlabel="$\\epsilon/\\lambda$", ylabel="$\\sup_t\\,\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$", xscale="log",
+    panel.set(xlabel="$\\epsilon/\\lambda$", ylabel="$\\mathrm{sup}_t\\,\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$", xscale="log",
               yscale="log", ylim=(1e-3, 1e3), title="Largest distance, $H(t)\\succeq 0$")
     panel.legend(loc="upper left")
 
 
 def _draw_growth(panel, table: Table, chosen: np.ndarray, families: np.ndarray) -> None:
     end, slowed = 0.0, families == "slowed"
-    styles = (COLORS[4], 0.7, -8), (COLORS[0], 0.95, 8)
+    styles = (COLORS[2], 0.7, -8), (COLORS[0], 0.95, 8)
     for ratio, (color, part, shift) in zip(_extremes(table["ratio"][chosen]), styles):
         here = chosen & (table["ratio"] == ratio)
         for scaled, distances in _cases(table, here & ~slowed):
-            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6)
+            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6, rasterized=True)
         scaled, distances = next(_cases(table, here & slowed))
         panel.plot(scaled, distances, color=color, linestyle="--")
         middle = int(np.searchsorted(scaled, part * scaled[-1]))

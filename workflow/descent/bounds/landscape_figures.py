@@ -57,8 +57,10 @@ def draw_escape(runs: Mapping[str, Any], data: str, depths: Sequence[int]):
     axes[0].set(title="N = 2", ylabel="escape time (flow time)")
     axes[1].set(title=" and ".join(f"N = {depth}" for depth in depths if depth > 2), yscale="log")
     for panel in axes:
-        panel.set_xscale("log", base=2)
-        panel.set_xlabel(r"$1/a$, inverse scale of a layer")
+        panel.set_xscale("log")
+        panel.set_xticks(np.unique(1 / runs["scale"]), [f"{inverse:g}" for inverse in np.unique(1 / runs["scale"])])
+        panel.minorticks_off()
+        panel.set_xlabel(r"inverse scale $1/a$ of a layer")
     for start, (marker, _) in markers.items():
         axes[0].plot([], [], marker, color=THEORY, markersize=4, fillstyle="none", linestyle="none",
                      label={"aligned": "aligned, whitened"}.get(start, {"gaussian": "Gaussian"}.get(start, start)))

@@ -9,7 +9,7 @@ import numpy as np
 from descent.bounds import linearization_checks as checks
 from descent.bounds.linearization import DIRECTIONS
 from descent.bounds.linearization_summary import DATA, rows_of, smoothness_column, with_relative_movement
-from descent.figures import COLORS, PREDICTION, THEORY, new_figure
+from descent.figures import COLORS, PREDICTION, new_figure
 from descent.networks.smooth_activation import SMOOTHNESS
 from descent.statistics import power_law
 
@@ -46,7 +46,7 @@ def _draw_failures(panel, table: Table) -> None:
         here = np.asarray(table["activation"]) == name
         panel.semilogx(scales, [other[here & (table["scale"] == scale)].mean() for scale in scales], color=color,
                        marker=marker, markersize=3.5, label=f"$V$ by itself, {ACTIVATION_NAMES[name]}")
-    panel.semilogx(scales, [same[table["scale"] == scale].mean() for scale in scales], color=THEORY,
+    panel.semilogx(scales, [same[table["scale"] == scale].mean() for scale in scales], color=COLORS[2],
                    label="$V = W$, all three")
     panel.set(xlabel="scale of the displacements", ylabel="fraction of draws", ylim=(-0.03, 1.05),
               title="The printed bound fails")
@@ -116,7 +116,8 @@ def _draw_law(panel, table: Table, column: str, color: str, label: str | None = 
     _line(panel, widths, fitted, color, "-", label)
     place = np.argsort(widths)[len(widths) * (4 if color == SIGN_COLORS["equal"] else 2) // 5]
     panel.annotate(f"$m^{{{slope:.2f}}}$", (widths[place], fitted[place]), xytext=(-3, -3), ha="right", va="top",
-                   textcoords="offset points", color=color, fontsize=9)
+                   textcoords="offset points", color=color, fontsize=9, zorder=5,
+                   bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5})
 
 
 def _line(panel, widths: np.ndarray, values: np.ndarray, color: str, style: str, label: str | None = None) -> None:
