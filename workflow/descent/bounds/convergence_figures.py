@@ -10,7 +10,7 @@ from descent.bounds.convergence_checks import replicates
 from descent.figures import BROAD, COLORS, LEVEL, MEASURED, PREDICTION, band, new_figure, sequence
 
 Table = Mapping[str, np.ndarray]
-POINTS = 400
+POINTS = 240
 STEP_NAMES = {"lr": "small step", "stable": "large step"}
 LABEL_NAMES = {"digit": "digit labels", "parity": "parity labels", "one_hot": "one-hot labels"}
 

@@ -27,12 +27,15 @@ def draw_trajectories(paths: Mapping[str, Any], depths: Sequence[int]):
         for depth in depths:
             rows, color = chosen(paths, start, depth), DEPTHS[depth]
             network, direct = (paths[name][rows] @ directions[:2].T for name in ("network", "end_to_end"))
-            panel.plot(*network.T, color=color, linewidth=4, alpha=0.35, label=f"network, N = {depth}")
-            panel.plot(*direct.T, color=color, linestyle="--", linewidth=1.2, label=f"end-to-end, N = {depth}")
+            panel.plot(*network.T, color=color, linewidth=4, alpha=0.35)
+            panel.plot(*direct.T, color=color, linestyle="--", linewidth=1.2)
         panel.plot(*(middle @ directions[:2].T), marker="*", color=THEORY, markersize=9, linestyle="none")
         panel.set(title=title, xlabel="first principal direction of $w$")
     axes[0].set_ylabel("second principal direction")
-    axes[1].legend(loc="upper left", fontsize=7, ncols=2)
+    lines = [axes[0].plot([], [], color=DEPTHS[depth], label=f"N = {depth}")[0] for depth in depths]
+    lines += axes[0].plot([], [], color=THEORY, linewidth=4, alpha=0.35, label="network")
+    lines += axes[0].plot([], [], color=THEORY, linestyle="--", linewidth=1.2, label="end-to-end update")
+    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines))
     return figure
 
 

@@ -103,8 +103,8 @@ def _draw_suprema(panel, table: Table, families: np.ndarray) -> None:
     wide, below = np.geomspace(0.05, 2000, 400), np.geomspace(0.05, 1 - 1e-9, 200)
     panel.plot(wide, np.minimum(wide, 2), color=THEORY, label="$\\min(\\epsilon/\\lambda,2)$")
     panel.plot(below, bounds.worst_case(below), **PREDICTION, label="closed form")
-    panel.set(xlabel="$\\epsilon/\\lambda$", ylabel="$\\mathrm{sup}_t\\,\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$", xscale="log",
-              yscale="log", ylim=(1e-3, 1e3), title="Largest distance, $H(t)\\succeq 0$")
+    panel.set(xlabel="$\\epsilon/\\lambda$", ylabel="$\\mathrm{sup}_t\\,\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$",
+              xscale="log", yscale="log", ylim=(1e-3, 1e3), title="Largest distance, $H(t)\\succeq 0$")
     panel.legend(loc="upper left")
 
 
