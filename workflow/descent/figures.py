@@ -122,7 +122,7 @@ def label_ends(axes, ends: Iterable[tuple[float, str, str]], gap: float = 0.075)
 
 
 def _apart(heights: list[float], gap: float) -> list[float]:
-    """Places in ascending order, `gap` apart, each group around the middle of what it names."""
+    """Places in ascending order, `gap` apart, each group around the middle of what it names and not below the axes."""
     groups: list[list[float]] = []
     for height in heights:
         groups.append([height])
@@ -132,4 +132,4 @@ def _apart(heights: list[float], gap: float) -> list[float]:
 
 
 def _lowest(group: list[float], gap: float) -> float:
-    return sum(group) / len(group) - gap * (len(group) - 1) / 2
+    return max(sum(group) / len(group) - gap * (len(group) - 1) / 2, 0.02)
