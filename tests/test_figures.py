@@ -25,9 +25,8 @@ from descent.figures import (
     sequence,
 )
 from descent.pipeline import discovery
-from descent.pipeline.plan import Plan
-from descent.pipeline.settings import read
 from tests.figure_texts import faults
+from tests.in_process import planned
 
 CHECKOUT = Path(__file__).parents[1]
 STUDIES = discovery.module_names("studies")
@@ -182,13 +181,8 @@ def test_faults_of_texts_are_found():
     assert len(found) == 4
 
 
-@pytest.fixture(scope="module")
-def plan(whole):
-    return Plan(read([str(whole.path(name)) for name in ("config.yaml", *whole.overlays)]))
-
-
 @pytest.mark.parametrize("study", STUDIES)
-def test_texts_of_every_figure_are_whole_apart_and_large_enough(whole, plan, monkeypatch, study):
+def test_texts_of_every_figure_are_whole_apart_and_large_enough(whole, monkeypatch, study):
     module, drawn = discovery.load("studies", study), []
 
     def lay_out(figure, outputs, preview):
@@ -196,7 +190,7 @@ def test_texts_of_every_figure_are_whole_apart_and_large_enough(whole, plan, mon
         drawn.append(figure)
 
     monkeypatch.setattr(module, "save_figure", lay_out)
-    for stage in figure_stages(plan, study):
+    for stage in figure_stages(study):
         inputs = {name: whole.path(paths) if isinstance(paths, str) else [whole.path(path) for path in paths]
                   for name, paths in stage.inputs.items()}
         discovery.load_entry(stage.entry)(dict(stage.settings), inputs, {})
@@ -204,20 +198,20 @@ def test_texts_of_every_figure_are_whole_apart_and_large_enough(whole, plan, mon
     assert {i: faults(figure) for i, figure in enumerate(drawn) if faults(figure)} == {}
 
 
-def figure_stages(plan: Plan, study: str) -> list:
-    return [stage for stage in plan.stages if stage.rule == "figure" and f".{study}:" in stage.entry]
+def figure_stages(study: str) -> list:
+    return [stage for stage in planned(study).stages if stage.rule == "figure"]
 
 
 IMAGE = re.compile(r"^!\[(.*)\]\(<< figure\(\"(\w+)\"\) >>\)\{#fig-[\w-]+ alt=\"([^\"]*)\"\}$")
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_figure_is_shown_once_with_a_caption_and_a_description(plan, study):
+def test_every_figure_is_shown_once_with_a_caption_and_a_description(study):
     lines = (CHECKOUT / "report" / "sections" / f"{study}.md").read_text("utf-8").splitlines()
     images = [IMAGE.match(line) for line in lines if line.startswith("![")]
     assert all(images)
     assert sorted(image[2] for image in images) == sorted(
-        Path(stage.outputs["svg"]).stem for stage in figure_stages(plan, study))
+        Path(stage.outputs["svg"]).stem for stage in figure_stages(study))
     for image in images:
         caption, description = image[1], image[3]
         assert len(caption) > 60, image[2]
