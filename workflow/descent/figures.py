@@ -95,7 +95,7 @@ def name_logarithmic_ticks(axis) -> None:
     axis.set_minor_formatter(NullFormatter())
     if high < 100 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 4 * low else range(1, 10), numticks=20))
-        if 1e-4 < low and high < 1e5:
+        if low > 1e-4 and high < 1e5:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 

@@ -269,8 +269,7 @@ def figure_final_objective(settings: dict[str, Any], inputs: Mapping[str, Any], 
     figure, ((axes,),) = new_figure(1, 1, height=3.0)
     axes.set(xscale="log", yscale="log", xlabel="r / r$_0$", ylabel="objective of the last epoch")
     for shift, init in zip((0.97, 1.03), settings["initializations"]):
-        color = STARTS[init]
-        rows = table["initialization"] == init
+        rows, color = table["initialization"] == init, STARTS[init]
         factor, last = table["factor"][rows], table["objective"][rows]
         ended = np.isfinite(last)
         axes.plot(shift * factor[ended], last[ended], "o", color=color, alpha=0.5, markersize=4, markeredgewidth=0)
