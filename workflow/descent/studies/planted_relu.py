@@ -247,8 +247,7 @@ def figure_width(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: M
 
 def figure_population_risk(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     """Objective (dots) and closed-form risk (lines) by epoch for each width; below, their relative difference."""
-    sizes = {"height": 4.8, "height_ratios": (3, 2)}
-    figure, axes = new_figure(2, len(settings["initializations"]), sharex=True, sharey="row", **sizes)
+    figure, axes = new_figure(2, len(settings["initializations"]), 4.8, sharex=True, sharey="row", height_ratios=(3, 2))
     colors = sequence("width", len(settings["factors"]))
     for (top, bottom), init in zip(axes.T, settings["initializations"]):
         for color, path in zip(colors, inputs[init]):
