@@ -91,9 +91,11 @@ def pair(tmp_path, rng):
 
 def test_the_picture_keeps_its_elements_and_what_they_refer_to(pair):
     whole, small = (ElementTree.fromstring(text) for text in pair)
-    for name in ("path", "use", "image", "clipPath"):
+    for name in ("use", "image", "clipPath"):
         tag = f"{{http://www.w3.org/2000/svg}}{name}"
         assert len(list(small.iter(tag))) == len(list(whole.iter(tag))) > 0, name
+    drawn = [len(re.findall(r"[Mm]", " ".join(node.get("d", "") for node in tree.iter()))) for tree in (whole, small)]
+    assert drawn[0] == drawn[1] > 40
     names = [node.get("id") for node in small.iter() if node.get("id")]
     assert len(names) == len(set(names))
     assert set(re.findall(r'(?:url\(|href=")#([\w-]+)', pair[1])) == set(names)

@@ -59,7 +59,7 @@ def draw_objectives(axes, paths, epochs: int, colors) -> None:
         axis = np.arange(1, epochs + 1)
         if ended.any():
             band(axes, axis, curves[ended], color, "")
-            axes.plot(axis, curves[ended].T, color=color, linewidth=0.4, alpha=0.6, rasterized=True)
+            axes.plot(axis, curves[ended].T, color=color, linewidth=0.4, alpha=0.6, zorder=1.5, rasterized=epochs > 50)
         if not ended.all():
             last, top = 1 + np.nanargmax(steps[~ended], axis=1), axes.get_xaxis_transform()
             axes.plot(last, np.full(len(last), 0.97), "x", color=color, transform=top)

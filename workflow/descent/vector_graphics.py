@@ -13,6 +13,7 @@ GLYPH_GRID, GLYPH_SCALE = 0.125, 0.015625  # outlines come in 64 units to a hund
 TOLERANCE = 5.0  # in steps of the grid: corners closer than this to the line without them are left out
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _TOKEN = re.compile(r"[A-Za-z]|-?[\d.]+(?:e-?\d+)?")
+_DOUBLED = re.compile(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3(?![0-9a-f])")
 _REFERENCE = re.compile(r"#([\w-]+)")
 
 
@@ -22,6 +23,9 @@ def shrink(path: Path) -> None:
     ElementTree.register_namespace("xlink", XLINK)
     root = ElementTree.fromstring(path.read_bytes())
     _without_remarks(root)
+    for axis in [node for node in root.iter() if node.get("id", "").startswith("matplotlib.axis")]:
+        _merge_lines(axis)
+    _without_repeated_styles(root)
     known = set(_REFERENCE.findall(" ".join(value for node in root.iter() for value in node.attrib.values())))
     for node in root.iter():
         _shrink_element(node, known)
@@ -42,11 +46,37 @@ def _without_remarks(root) -> None:
         root.remove(child)
 
 
+def _merge_lines(axis) -> None:
+    """One path for all lines of an axis' grid, which look alike and do not touch."""
+    first: dict[tuple, ElementTree.Element] = {}
+    for parent in list(axis.iter()):
+        for path in [child for child in parent if child.tag == f"{{{SVG}}}path" and child.get("clip-path")]:
+            kept = first.setdefault((path.get("style"), path.get("clip-path")), path)
+            if kept is not path:
+                kept.set("d", f"{kept.get('d')} {path.get('d')}")
+                parent.remove(path)
+
+
+def _without_repeated_styles(root) -> None:
+    # What is referred to has its own style, which wins over that of the reference.
+    styles = {f"#{node.get('id')}": node.get("style") for node in root.iter() if node.get("id")}
+    for node in root.iter(f"{{{SVG}}}use"):
+        name = node.attrib.pop(f"{{{XLINK}}}href")
+        node.set("href", name)
+        if node.get("style") and styles[name] and set(_parts(node)) <= set(styles[name].split("; ")):
+            del node.attrib["style"]
+
+
+def _parts(node) -> list[str]:
+    return node.get("style").split("; ")
+
+
 def _shrink_element(node, known: set[str]) -> None:
     if node.get("id") not in known:
         node.attrib.pop("id", None)
     if "style" in node.attrib:
-        node.set("style", node.get("style").replace(": ", ":").replace("; ", ";").rstrip(";"))
+        style = node.get("style").replace(": ", ":").replace("; ", ";").rstrip(";")
+        node.set("style", _DOUBLED.sub(r"#\1\2\3", style))
     if "d" in node.attrib:
         glyph = node.get("transform") == f"scale({GLYPH_SCALE})"
         node.set("d", shrunk_path(node.get("d"), GLYPH_GRID if glyph else GRID, 0 if glyph else TOLERANCE))
