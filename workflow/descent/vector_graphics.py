@@ -14,6 +14,8 @@ TOLERANCE = 5.0  # in steps of the grid: corners closer than this to the line wi
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _TOKEN = re.compile(r"[A-Za-z]|-?[\d.]+(?:e-?\d+)?")
 _DOUBLED = re.compile(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3(?![0-9a-f])")
+_SHORT = re.compile(r"([A-Za-z]\w*(?:-[A-Z][A-Za-z]+)?)(-[0-9a-f]+)$")
+_MOVED = re.compile(r"translate\(([-\d.]+)[ ,]+([-\d.]+)\)")
 _REFERENCE = re.compile(r"#([\w-]+)")
 
 
@@ -62,9 +64,24 @@ def _without_repeated_styles(root) -> None:
     styles = {f"#{node.get('id')}": node.get("style") for node in root.iter() if node.get("id")}
     for node in root.iter(f"{{{SVG}}}use"):
         name = node.attrib.pop(f"{{{XLINK}}}href")
-        node.set("href", name)
+        node.set("href", _SHORT.sub(_initials, name))
+        _place(node)
         if node.get("style") and styles[name] and set(_parts(node)) <= set(styles[name].split("; ")):
             del node.attrib["style"]
+
+
+def _initials(match: re.Match) -> str:
+    """A glyph's name with its font's initials: the same in every figure, as its outline is."""
+    return "".join(re.findall(r"[A-Z0-9]", match[1])) + match[2]
+
+
+def _place(node) -> None:
+    moved = _MOVED.fullmatch(node.get("transform", ""))
+    if moved:
+        del node.attrib["transform"]
+        for name, value in zip("xy", moved.groups()):
+            if round(float(value), 1):
+                node.set(name, f"{float(value):.1f}")
 
 
 def _parts(node) -> list[str]:
@@ -72,6 +89,8 @@ def _parts(node) -> list[str]:
 
 
 def _shrink_element(node, known: set[str]) -> None:
+    if "id" in node.attrib:
+        node.set("id", _SHORT.sub(_initials, node.get("id")))
     if node.get("id") not in known:
         node.attrib.pop("id", None)
     if "style" in node.attrib:
