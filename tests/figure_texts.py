@@ -14,7 +14,7 @@ SLACK = 1.5  # pixels by which two boxes may touch
 
 
 def faults(figure) -> list[str]:
-    """One line for each fault of a figure that is laid out."""
+    """One line for each fault of `figure`, which is laid out by this."""
     boxes = {text: Text.get_window_extent(text) for text in drawn_texts(figure)}
     return [*_small(boxes), *_cut_off(figure, boxes), *_over_one_another(boxes), *_legends_over_data(figure)]
 

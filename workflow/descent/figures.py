@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -72,9 +73,7 @@ def save_figure(figure, outputs: Mapping[str, Path], preview: bool) -> None:
     if preview:
         figure.text(0.5, 0.5, "PREVIEW", fontsize=56, color="#D55E00", alpha=0.22, rotation=24, ha="center",
                     va="center", zorder=1000)
-    for axes in figure.axes:
-        name_logarithmic_ticks(axes.xaxis)
-        name_logarithmic_ticks(axes.yaxis)
+    name_logarithmic_ticks(figure)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, not again for each format
     metadata = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
@@ -85,15 +84,23 @@ def save_figure(figure, outputs: Mapping[str, Path], preview: bool) -> None:
             shrink(path)
 
 
-def name_logarithmic_ticks(axis) -> None:
-    """Label powers of ten only, and 1, 2 and 5 times them where `axis` spans less than two decades."""
+def name_logarithmic_ticks(figure) -> None:
+    """Label powers of ten only, and 1, 2 and 5 times them where an axis of `figure` has few."""
+    for axes in figure.axes:
+        _name_ticks(axes.xaxis)
+        _name_ticks(axes.yaxis)
+
+
+def _name_ticks(axis) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     if axis.get_scale() != "log" or type(axis.get_major_locator()) is not LogLocator or axis.get_transform().base != 10:
         return
     low, high = axis.get_view_interval()
     axis.set_minor_formatter(NullFormatter())
-    if high < 100 * low:
+    powers = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
+    # Beside one another labels need more room than above one another.
+    if powers < 2 or axis.axis_name == "y" and high < 100 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 4 * low else range(1, 10), numticks=20))
         if low > 1e-4 and high < 1e5:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
