@@ -118,7 +118,7 @@ def draw_flow_limit(tables: Mapping[str, Table]):
     chosen = np.unique(np.linspace(0, count - 1, POINTS).astype(int))
     times = runs[0][0]["flow_time"][chosen]
     # The three nearly coincide: the first shows behind the others.
-    for name, color, width, group in zip(names, sequence("step", 3), (6, 3.5, 1.2), runs, strict=True):
+    for name, color, width, group in zip(names, sequence("step", 3), (4.5, 2.6, 1), runs, strict=True):
         errors.append(np.array([run["log_error"][chosen] for run in group]))
         bounds = np.array([run["log_flow_bound"][chosen] for run in group])
         band(ratio, times, (errors[-1] - bounds) / np.log(10), color, f"step {name}", linewidth=width)
