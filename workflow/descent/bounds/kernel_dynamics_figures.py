@@ -15,7 +15,7 @@ from descent.figures import BROAD, COLORS, DATA_SETS, LEVEL, PREDICTION, PRINTED
 Table = Mapping[str, Any]
 LOW, HIGH = 5e-3, {False: 10.0, True: 800.0}
 # Replicates whose curves are drawn; all of them are in the suprema.
-SHOWN = 2
+SHOWN = 1
 
 
 def draw_residual_decay(table: Table, spectra: Mapping[str, np.ndarray]):
@@ -81,7 +81,7 @@ def _draw_distances(panel, table: Table, chosen: np.ndarray, last: float) -> Non
     for ratio, color in zip(_extremes(table["ratio"][chosen]), (COLORS[2], COLORS[0])):
         name = f"$\\epsilon={ratio:g}\\,\\lambda$"
         for scaled, distances in _cases(table, chosen & (table["ratio"] == ratio)):
-            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6, rasterized=True)
+            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6, rasterized=True, zorder=1.5)
         panel.plot(times, np.minimum(times, min(ratio, 2)), color=color, label=f"bound, {name}")
         if ratio <= 1:
             panel.plot(times, bounds.growth_bound(times / ratio, ratio, 1.0), color=color, linestyle="--",
@@ -99,7 +99,8 @@ def _draw_suprema(panel, table: Table, families: np.ndarray) -> None:
               ("rotating", families == "rotating", COLORS[3], "*", 7))
     for label, chosen, color, marker, size in groups:
         shown = (chosen & table["semidefinite"])[first]
-        panel.plot(ratios[shown], largest[shown], marker, color=color, markersize=size, label=label)
+        panel.plot(ratios[shown], largest[shown], marker, color=color, markersize=size, label=label,
+                   rasterized=size < 3)
     wide, below = np.geomspace(0.05, 2000, 400), np.geomspace(0.05, 1 - 1e-9, 200)
     panel.plot(wide, np.minimum(wide, 2), color=THEORY, label="$\\min(\\epsilon/\\lambda,2)$")
     panel.plot(below, bounds.worst_case(below), **PREDICTION, label="closed form")
@@ -114,7 +115,7 @@ def _draw_growth(panel, table: Table, chosen: np.ndarray, families: np.ndarray) 
     for ratio, (color, part, shift) in zip(_extremes(table["ratio"][chosen]), styles):
         here = chosen & (table["ratio"] == ratio)
         for scaled, distances in _cases(table, here & ~slowed):
-            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6, rasterized=True)
+            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6, rasterized=True, zorder=1.5)
         scaled, distances = next(_cases(table, here & slowed))
         panel.plot(scaled, distances, color=color, linestyle="--")
         middle = int(np.searchsorted(scaled, part * scaled[-1]))

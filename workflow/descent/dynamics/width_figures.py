@@ -8,7 +8,7 @@ import numpy as np
 
 from descent.dynamics.width_checks import law_band, power_law
 from descent.dynamics.width_summary import SETS, STARTS, at_horizon, geometric_mean
-from descent.figures import COLORS, DATA_SETS, THEORY, new_figure
+from descent.figures import COLORS, DATA_SETS, THEORY, label_ends, new_figure
 
 Table = Mapping[str, np.ndarray]
 # Colour tells the data set, the marker the start.
@@ -80,8 +80,10 @@ def _guide(panel, table: Table, column: str, exponent: float, lift: float = 1.8,
     heights = end * (widths / widths[-1]) ** exponent
     panel.loglog(widths, heights, color=THEORY, linestyle=style, linewidth=1.1)
     label, place, offset = (("$m^{-1/2}$", len(widths) // 2, (2, 2)) if exponent == -0.5
-                            else ("$m^{-3/4}$", -1, (5, -3)))
-    panel.annotate(label, (widths[place], heights[place]), offset, textcoords="offset points", color=THEORY)
+                            else ("$m^{-3/4}$", len(widths) // 2, (0, 0)))
+    panel.annotate(label, (widths[place], heights[place]), offset, textcoords="offset points", color=THEORY,
+                   ha="left" if exponent == -0.5 else "center", va="baseline" if exponent == -0.5 else "center",
+                   bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.5}, zorder=3)
 
 
 QUANTITIES = {
@@ -97,30 +99,27 @@ def draw_laws(tables: Mapping[str, Table], time: float):
     figure, axes = new_figure(2, 2, height=5.6, sharex=True)
     chosen = {name: at_horizon(table, time) for name, table in tables.items()}
     for panel, (column, (label, title)) in zip(axes.flat, QUANTITIES.items(), strict=True):
-        for name, table in chosen.items():
-            data, start = name.rsplit("_", 1)
-            _draw_replicates(panel, table, column, data, start)
+        fits = {name: _draw_replicates(panel, table, column, *name.rsplit("_", 1)) for name, table in chosen.items()}
         highest = max(chosen.values(), key=lambda table, column=column: float(np.median(table[column])))
         if column == "drift":
             _guide(panel, highest, column, -0.75, 0.5, "-.")
         _guide(panel, highest, column, -0.5, 8.0 if column == "drift" else 1.8)
         panel.set(ylabel=label, title=title)
+        label_ends(panel, [end for name, end in fits.items() if name.endswith("_theorem")])
     for panel in axes[-1]:
         panel.set_xlabel("width $m$")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
-def _draw_replicates(panel, table: Table, column: str, data: str, start: str) -> None:
+def _draw_replicates(panel, table: Table, column: str, data: str, start: str) -> tuple[float, str, str]:
     widths, color = np.unique(table["width"]), DATA_SETS[data]
     law = power_law(table["width"], table[column])
     panel.loglog(table["width"] * SHIFTS[start], table[column], linestyle="", color=color, markersize=2.6,
                  markeredgewidth=0.7, **MARKERS[start])
     panel.loglog(widths, np.exp(law.intercept) * widths.astype(float) ** law.exponent, color=color, linewidth=1.1,
                  linestyle=LINES[start], label=f"{SETS[data]}, {STARTS[start]}", **MARKERS[start], markersize=0)
-    if start == "theorem":
-        panel.annotate(f"${law.exponent:.2f}$", (widths[-1], np.exp(law.intercept) * float(widths[-1]) ** law.exponent),
-                       (6, 0), textcoords="offset points", color=color, va="center")
+    return float(np.exp(law.intercept) * float(widths[-1]) ** law.exponent), f"${law.exponent:.2f}$", color
 
 
 def draw_horizon_and_step(tables: Mapping[str, Table], steps: Mapping[str, Table]):
