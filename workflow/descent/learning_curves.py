@@ -86,7 +86,8 @@ def draw_risk(top, bottom, path, epochs: int, color: str) -> None:
     objective, risk, error = objective[ended].sum(axis=0), risk[ended].sum(axis=0), error[ended]
     axis = np.arange(1, epochs + 1)
     top.plot(axis, risk / len(error), color=color, linewidth=1)
-    top.plot(axis, objective / len(error), ".", color=color, markersize=3)
+    shown = np.unique(np.geomspace(1, epochs, 48).astype(int)) - 1  # the axis is logarithmic
+    top.plot(axis[shown], (objective / len(error))[shown], ".", color=color, markersize=3)
     bottom.plot(axis, 100 * (objective / risk - 1), color=color, linewidth=0.8)
     sampling = 200 * np.sqrt(np.sum(error**2, axis=0)) / risk
     bottom.fill_between(axis, -sampling, sampling, color=color, alpha=0.12, linewidth=0)
