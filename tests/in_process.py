@@ -17,6 +17,19 @@ def smoke_settings():
     return settings.validate(settings.read([str(CHECKOUT / "config.yaml"), str(CHECKOUT / "tests" / "config.yaml")]))
 
 
+def planned(name: str) -> StudyPlan:
+    """A study of the smoke laboratory with the paths of its stages; nothing runs."""
+    laboratory = smoke_settings()
+    data = {}
+    for source in discovery.module_names("data"):
+        stage = discovery.load("data", source).stage(getattr(laboratory.data, source), laboratory.master_seed)
+        data[stage.rule] = stage.outputs["table"]
+    blocks = laboratory.data.model_dump(mode="json", exclude_none=True)
+    plan = StudyPlan(name, laboratory.master_seed, laboratory.preview, data, blocks)
+    discovery.load("studies", name).plan(plan, getattr(laboratory.studies, name))
+    return plan
+
+
 def run_study(name: str, block, data: dict, master_seed: int, folder: Path, skip: frozenset[str] = frozenset()) -> Path:
     """Run every stage of a study and its data sets (settings blocks by name) in `folder`, rules in `skip` left out.
 

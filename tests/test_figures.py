@@ -1,6 +1,7 @@
 """Figures: one style, the same bytes every time, a mark on previews."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,27 @@ import matplotlib
 import numpy as np
 import pytest
 
-from descent.figures import COLORS, STYLE, THEORY, WIDTH, band, new_figure, save_figure
+from descent.figures import (
+    COLORS,
+    DATA_SETS,
+    SCALES,
+    STARTS,
+    STYLE,
+    THEORY,
+    WIDTH,
+    band,
+    label_ends,
+    name_logarithmic_ticks,
+    new_figure,
+    save_figure,
+    sequence,
+)
+from descent.pipeline import discovery
+from tests.figure_texts import faults
+from tests.in_process import planned
+
+CHECKOUT = Path(__file__).parents[1]
+STUDIES = discovery.module_names("studies")
 
 KINDS = ("svg", "pdf", "png")
 SCRIPT = """
@@ -101,3 +122,99 @@ def test_a_band_goes_from_the_least_to_the_greatest_around_the_mean():
 
 def test_colours_are_distinct():
     assert len({*COLORS, THEORY}) == len(COLORS) + 1
+    for meaning in (DATA_SETS, STARTS):
+        assert len(set(meaning.values())) == len(meaning)
+
+
+@pytest.mark.parametrize("quantity", SCALES)
+def test_scales_go_from_dark_to_light_and_stay_legible_on_white(quantity):
+    lightness = [_luminance(color) for color in sequence(quantity, 6)]
+    assert lightness == sorted(lightness)
+    assert np.all(np.diff(lightness) > 0)
+    assert (1 + 0.05) / (lightness[-1] + 0.05) > 2.2
+    assert sequence(quantity, 1) == sequence(quantity, 6)[:1]
+
+
+def _luminance(color: str) -> float:
+    """Relative luminance of sRGB, as the Web Content Accessibility Guidelines define it."""
+    channels = np.array(matplotlib.colors.to_rgb(color))
+    return float(np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+                 @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize(("limits", "scale", "expected"), [
+    ((1e-3, 1e3), "log", ["$\\mathdefault{10^{-2}}$", "$\\mathdefault{10^{0}}$", "$\\mathdefault{10^{2}}$"]),
+    ((0.4, 6), "log", ["0.5", "1", "2", "5"]), ((2.5, 4.5), "log", ["3", "4"]), ((0, 2), "linear", None)])
+def test_logarithmic_axes_have_at_least_two_labels_and_not_one_for_each_line(tmp_path, limits, scale, expected):
+    figure, ((axes,),) = new_figure()
+    axes.set(yscale=scale, ylim=limits)
+    save_figure(figure, {}, preview=False)
+    shown = [label.get_text() for label in axes.get_yticklabels(which="both")
+             if limits[0] <= label.get_position()[1] <= limits[1] and label.get_text()]
+    if expected:
+        assert set(expected) <= set(shown)
+    assert 2 <= len(shown) <= 9
+
+
+def test_names_at_the_ends_of_lines_keep_their_order_and_apart():
+    figure, ((axes,),) = new_figure()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    label_ends(axes, [(0.5, "b", COLORS[1]), (0.499, "a", COLORS[0]), (0.9, "d", COLORS[3]), (0.501, "c", COLORS[2])])
+    save_figure(figure, {}, preview=False)
+    assert faults(figure) == []
+    texts = sorted(axes.texts, key=lambda text: text.get_position()[1])
+    assert "".join(text.get_text() for text in texts) == "abcd"
+    assert texts[1].get_position()[1] == pytest.approx(0.5, abs=1e-3)
+    assert texts[3].get_position()[1] == pytest.approx(0.9)
+
+
+def test_faults_of_texts_are_found():
+    figure, ((axes,),) = new_figure()
+    axes.plot([0, 1], [0, 1], label="under the line")
+    axes.legend(loc="center")
+    axes.text(0.2, 0.8, "one", fontsize=6)
+    axes.text(0.2, 0.8, "other")
+    axes.text(1.4, 0.5, "outside")
+    save_figure(figure, {}, preview=True)
+    found = faults(figure)
+    assert [sum(words in fault for fault in found) for words in (
+        "6 points", "'one' lies over 'other'", "beyond the figure", "crosses 'under the line'")] == [1, 1, 1, 1]
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_texts_of_every_figure_are_whole_apart_and_large_enough(whole, monkeypatch, study):
+    module, drawn = discovery.load("studies", study), []
+
+    def look_at(figure, outputs, preview):
+        name_logarithmic_ticks(figure)
+        drawn.append(faults(figure))
+
+    monkeypatch.setattr(module, "save_figure", look_at)
+    for stage in figure_stages(study):
+        inputs = {name: whole.path(paths) if isinstance(paths, str) else [whole.path(path) for path in paths]
+                  for name, paths in stage.inputs.items()}
+        discovery.load_entry(stage.entry)(dict(stage.settings), inputs, {})
+    assert len(drawn) == len(figure_stages(study)) > 0
+    assert {i: found for i, found in enumerate(drawn) if found} == {}
+
+
+def figure_stages(study: str) -> list:
+    return [stage for stage in planned(study).stages if stage.rule == "figure"]
+
+
+IMAGE = re.compile(r"^!\[(.*)\]\(<< figure\(\"(\w+)\"\) >>\)\{#fig-[\w-]+ alt=\"([^\"]*)\"\}$")
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_figure_is_shown_once_with_a_caption_and_a_description(study):
+    lines = (CHECKOUT / "report" / "sections" / f"{study}.md").read_text("utf-8").splitlines()
+    images = [IMAGE.match(line) for line in lines if line.startswith("![")]
+    assert all(images)
+    assert sorted(image[2] for image in images) == sorted(
+        Path(stage.outputs["svg"]).stem for stage in figure_stages(study))
+    for image in images:
+        caption, description = image[1], image[3]
+        assert len(caption) > 60, image[2]
+        assert len(description) > 60, image[2]
+        assert "$" not in description, f"{image[2]}: a description is read aloud"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from descent.figures import COLORS, band, new_figure
+from descent.figures import band, new_figure, sequence
 from descent.pipeline.tables import read_table
 
 
@@ -34,28 +34,32 @@ def run_endings(path: Path, epochs: int) -> list[dict[str, Any]]:
     ]
 
 
-def objective_panels(panels, labels, epochs: int):
-    """A figure with one panel for each pair (title, metric tables) in `panels`; its axes. Labels name the tables."""
+def objective_panels(panels, labels, epochs: int, quantity: str):
+    """A figure with one panel for each pair (title, metric tables) in `panels`; its axes.
+
+    Labels name the tables, whose colours are those of `quantity` in `figures.SCALES`.
+    """
+    colors = sequence(quantity, len(labels))
     figure, axes = new_figure(1, len(panels), height=3.5, sharey=True)
     for panel, (title, paths) in zip(axes[0], panels):
-        draw_objectives(panel, paths, epochs)
+        draw_objectives(panel, paths, epochs, colors)
         panel.set_title(title, pad=9)
     axes[0, 0].set_ylabel("mean mini-batch objective")
-    shared_legend(figure, axes[0, 0], labels)
+    shared_legend(figure, axes[0, 0], labels, colors)
     return figure, axes[0]
 
 
-def draw_objectives(axes, paths, epochs: int) -> None:
+def draw_objectives(axes, paths, epochs: int, colors) -> None:
     """A band and thin lines for the replicates that ended; crosses at the top where the others diverged."""
     import numpy as np
 
-    for color, path in zip(COLORS, paths):
+    for color, path in zip(colors, paths):
         curves, steps = (epoch_curves(path, name, epochs) for name in ("objective", "diverged_step"))
         ended = np.isfinite(curves).all(axis=1)
         axis = np.arange(1, epochs + 1)
         if ended.any():
             band(axes, axis, curves[ended], color, "")
-            axes.plot(axis, curves[ended].T, color=color, linewidth=0.4, alpha=0.6)
+            axes.plot(axis, curves[ended].T, color=color, linewidth=0.4, alpha=0.6, zorder=1.5, rasterized=epochs > 50)
         if not ended.all():
             last, top = 1 + np.nanargmax(steps[~ended], axis=1), axes.get_xaxis_transform()
             axes.plot(last, np.full(len(last), 0.97), "x", color=color, transform=top)
@@ -64,9 +68,9 @@ def draw_objectives(axes, paths, epochs: int) -> None:
     axes.set(yscale="log", xlabel="epoch")
 
 
-def shared_legend(figure, axes, labels) -> None:
+def shared_legend(figure, axes, labels, colors) -> None:
     """One legend for all panels, below them."""
-    lines = [axes.plot([], [], color=color)[0] for color, _ in zip(COLORS, labels)]
+    lines = [axes.plot([], [], color=color)[0] for color in colors]
     figure.legend(lines, labels, loc="outside lower center", ncols=len(labels))
 
 
@@ -82,7 +86,8 @@ def draw_risk(top, bottom, path, epochs: int, color: str) -> None:
     objective, risk, error = objective[ended].sum(axis=0), risk[ended].sum(axis=0), error[ended]
     axis = np.arange(1, epochs + 1)
     top.plot(axis, risk / len(error), color=color, linewidth=1)
-    top.plot(axis, objective / len(error), ".", color=color, markersize=3)
+    shown = np.unique(np.geomspace(1, epochs, 48).astype(int)) - 1  # the axis is logarithmic
+    top.plot(axis[shown], (objective / len(error))[shown], ".", color=color, markersize=3)
     bottom.plot(axis, 100 * (objective / risk - 1), color=color, linewidth=0.8)
     sampling = 200 * np.sqrt(np.sum(error**2, axis=0)) / risk
     bottom.fill_between(axis, -sampling, sampling, color=color, alpha=0.12, linewidth=0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from descent.bounds.balanced import first_target, least_product, scalar_balanced, scalar_mixed
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, LEVEL, PREDICTION, THEORY, new_figure, sequence
 
 
 def draw_balance(several: Mapping[str, Any], scalar: Mapping[str, Any], decays: Sequence[float]):
@@ -45,18 +45,18 @@ def _kinds():
 
 def _draw_ratio(axes, several, scalar, decays) -> None:
     c = np.array([0.01, 200.0])
-    axes.plot(c, np.cbrt(4 * c), color=THEORY, linewidth=1, label="$(4c)^{1/3}$")
-    axes.axvline(0.25, color=THEORY, linestyle=":", linewidth=1)
-    axes.axhline(1, color=THEORY, linestyle=":", linewidth=1)
+    axes.plot(c, np.cbrt(4 * c), **PREDICTION, label="$(4c)^{1/3}$")
+    axes.axvline(0.25, 0, 0.4, **LEVEL)
+    axes.axhline(1, **LEVEL)
     for color, loss in zip(COLORS[2:], ("squared", "logistic")):
         _scatter(axes, several, _rows(several, penalty="mixed", loss=loss), "o", color, f"{loss} loss")
-    for color, decay in zip(COLORS[4:], decays):
+    for color, decay in zip(sequence("scale", len(decays)), decays):
         _scatter(axes, scalar, _rows(scalar, penalty="mixed", decay=decay), "x", color,
                  rf"scalar, $\lambda$ = {decay:g}")
     axes.set(xscale="log", yscale="log", xlabel=r"$c = \|U\|_F\,\|V\|_F$", ylabel=r"$\|U\|_F\,/\,\|V\|_F$",
-             title="Mixed penalty: ratio and product", ylim=(0.2, 60))
+             title="Mixed penalty: ratio and product", ylim=(0.2, 400))
     axes.text(0.28, 0.22, "$c$ = 1/4", fontsize=7, color=THEORY)
-    axes.legend(loc="upper left", fontsize=7, frameon=True, framealpha=1, edgecolor="none")
+    axes.legend(loc="upper left", fontsize=7)
 
 
 def _scatter(axes, table, rows, marker, color, label) -> None:
@@ -65,13 +65,13 @@ def _scatter(axes, table, rows, marker, color, label) -> None:
 
 
 def _draw_products(axes, scalar, decays, penalty) -> None:
-    for color, decay in zip(COLORS[4:], decays):
+    for color, decay in zip(sequence("scale", len(decays)), decays):
         rows = (np.array(scalar["penalty"]) == penalty) & (scalar["decay"] == decay)
         target, found = scalar["target"][rows], (scalar["norm_outputs"] * scalar["norm_hidden"])[rows]
         law = scalar_mixed if penalty == "mixed" else scalar_balanced
         y = np.geomspace(0.02, 4, 120)
         expected = np.array([law(value, decay) for value in y])
-        axes.plot(y, np.where(expected > 0, expected, np.nan), color=color, linewidth=1)
+        axes.plot(y, np.where(expected > 0, expected, np.nan), color=color, linewidth=1, linestyle="--")
         axes.plot(target[found > 0], found[found > 0], "x", color=color, markersize=3.5,
                   label=rf"$\lambda$ = {decay:g}")
         if penalty == "mixed":
@@ -80,7 +80,7 @@ def _draw_products(axes, scalar, decays, penalty) -> None:
     axes.set(xscale="log", yscale="log", xlabel="target $y$", ylabel="$c = uv$ of the best minimum", ylim=(0.005, 8),
              xlim=(0.02, 4), title=f"Scalar problem, {penalty} penalty")
     if penalty == "mixed":
-        axes.axhline(0.25, color=THEORY, linestyle=":", linewidth=1)
+        axes.axhline(0.25, **LEVEL)
         axes.text(0.022, 0.28, "$c$ = 1/4", fontsize=7, color=THEORY)
     axes.legend(loc="lower right", fontsize=7)
 
@@ -94,16 +94,16 @@ def draw_sharpness(table: Mapping[str, Any]):
         sharpness = table["sharpness"][rows] / limit
         left.plot(alpha, sharpness, color=color, marker=".", markersize=3, linewidth=1)
         left.plot(alpha, np.maximum(table["of_hidden"][rows], table["of_outputs"][rows]) / limit, color=color,
-                  linestyle=":", linewidth=1)
+                  linestyle="--", linewidth=1)
         grown = np.minimum(np.where(np.isfinite(table["greatest"][rows]), table["greatest"][rows], np.inf), 1e14)
         diverged = ~np.isfinite(table["last"][rows])
         for part, marker in ((~diverged, "."), (diverged, "x")):
             right.plot(2 * sharpness[part], grown[part], marker, color=color, markersize=4)
-    left.axhline(1, color=THEORY, linestyle="--", linewidth=1)
+    left.axhline(1, **LEVEL)
     left.set_xscale("log", base=2)
     left.set(yscale="log", xlabel=r"rescaling $\alpha$ of $(\alpha U, V/\alpha)$",
              ylabel=r"sharpness $\lambda_{\max}$ over $2/\eta$", title="Rescaled copies of one minimizer")
-    right.axvline(2, color=THEORY, linestyle="--", linewidth=1)
+    right.axvline(2, **LEVEL)
     right.set(xscale="log", yscale="log", xlabel=r"$\eta\,\lambda_{\max}$ at the minimizer",
               ylabel="greatest loss / first loss", title="One fixed step, started near each")
     return figure

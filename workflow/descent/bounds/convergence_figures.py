@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from descent.bounds.convergence_checks import replicates
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import BROAD, COLORS, LEVEL, MEASURED, PREDICTION, band, new_figure, sequence
 
 Table = Mapping[str, np.ndarray]
-POINTS = 400
+POINTS = 240
 STEP_NAMES = {"lr": "small step", "stable": "large step"}
 LABEL_NAMES = {"digit": "digit labels", "parity": "parity labels", "one_hot": "one-hot labels"}
 
@@ -39,19 +39,19 @@ def draw_samples(x: np.ndarray, digits: np.ndarray, shown: int = 4):
 def draw_gram(gram: Table, spectra: Table, width: int):
     """Eigenvalues of H∞ and H(0), and λ_min(H(0)) and ‖H(0) − H∞‖₂ against the width."""
     figure, ((left, middle, right),) = new_figure(1, 3, height=2.9)
-    left.loglog(spectra["index"], spectra["h_infinity"], color=THEORY, label="$H^\\infty$")
-    left.loglog(spectra["index"], spectra["h_zero"], color=COLORS[0], linestyle="--", label=f"$H(0)$, $m={width}$")
+    left.loglog(spectra["index"], spectra["h_infinity"], **{**PREDICTION, "zorder": 3}, label="$H^\\infty$")
+    left.loglog(spectra["index"], spectra["h_zero"], color=MEASURED, label=f"$H(0)$, $m={width}$")
     left.set(xlabel="index", ylabel="eigenvalue", title="Spectrum")
     least = spectra["h_infinity"][-1]
     middle.semilogx(gram["width"], gram["lambda_min"], "o", color=COLORS[0], markersize=3, label="$H(0)$, each start")
-    middle.axhline(least, color=THEORY, label="$\\lambda_0$")
-    middle.axhline(0.75 * least, color=THEORY, linestyle=":", label="$3\\lambda_0/4$")
+    middle.axhline(least, **PREDICTION, label="$\\lambda_0$")
+    middle.axhline(0.75 * least, **LEVEL, label="$3\\lambda_0/4$")
     middle.set(xlabel="width $m$", ylabel="$\\lambda_{\\min}$", title="Least eigenvalue", ylim=(0, None))
     right.loglog(gram["width"], gram["distance"], "o", color=COLORS[0], markersize=3, label="each start")
     widths = np.unique(gram["width"])
     trend = np.exp(np.mean(np.log(gram["distance"] * np.sqrt(gram["width"]))))
-    right.loglog(widths, trend / np.sqrt(widths), color=THEORY, linestyle="--", label="$\\propto m^{-1/2}$")
-    right.axhline(least / 4, color=THEORY, linestyle=":", label="$\\lambda_0/4$")
+    right.loglog(widths, trend / np.sqrt(widths), **LEVEL, label="$\\propto m^{-1/2}$")
+    right.axhline(least / 4, **LEVEL, label="$\\lambda_0/4$")
     right.set(xlabel="width $m$", ylabel="$\\|H(0)-H^\\infty\\|_2$", title="Distance from the limit")
     for panel in (left, middle, right):
         panel.legend(loc="lower left")
@@ -61,14 +61,14 @@ def draw_gram(gram: Table, spectra: Table, width: int):
 def draw_loss_and_bounds(tables: Mapping[str, Table]):
     """Squared error against the three bounds for the small and the large step, all over the first squared error."""
     figure, (panels,) = new_figure(1, 2, height=3.4)
-    lines = (("log_error", COLORS[0], "-", "measured"),
-             ("log_flow_bound", THEORY, "-", "flow bound $e^{-\\lambda_0 t}$"),
-             ("log_discrete_bound", COLORS[4], "--", "discrete bound $(1-\\eta\\lambda_0/2)^k$"),
-             ("log_remainder_bound", COLORS[2], "-.", "discrete bound with measured remainder"))
+    lines = (("log_remainder_bound", BROAD, "discrete bound with measured remainder"),
+             ("log_flow_bound", PREDICTION, "flow bound $e^{-\\lambda_0 t}$"),
+             ("log_discrete_bound", {**PREDICTION, "linestyle": "-."}, "discrete bound $(1-\\eta\\lambda_0/2)^k$"),
+             ("log_error", {"color": MEASURED}, "measured"))
     for panel, (name, table) in zip(panels, tables.items(), strict=True):
-        for column, color, style, label in lines:
+        for column, line, label in lines:
             times, values = stacked(table, column)
-            band(panel, times, (values - values[:, :1]) / np.log(10), color, label, linestyle=style)
+            band(panel, times, (values - values[:, :1]) / np.log(10), label=label, **line)
         _mark_lost_hypothesis(panel, table)
         panel.set(xlabel="flow time $t=\\eta k$", title=STEP_NAMES[name.split("_")[-1]])
     panels[0].set_ylabel("$\\log_{10}\\,(\\|u-y\\|^2/\\|u(0)-y\\|^2)$")
@@ -97,10 +97,10 @@ def draw_hypothesis(tables: Mapping[str, Table], lambda_0: float, radius: float)
             band(panel, times[1:], values[:, 1:], color, f"{LABEL_NAMES[labels]}, {STEP_NAMES[step]}", **line)
             panel.set_xscale("log")
     (least, movement), (flipped, crossings) = axes
-    least.axhline(lambda_0 / 2, color=THEORY, linestyle="--")
+    least.axhline(lambda_0 / 2, **LEVEL)
     least.annotate("$\\lambda_0/2$", (0.02, lambda_0 / 2), xycoords=("axes fraction", "data"), va="bottom")
     least.set(ylabel="$\\lambda_{\\min}(H(t))$", ylim=(0, None), title="The hypothesis")
-    movement.axhline(radius, color=THEORY, linestyle="--")
+    movement.axhline(radius, **LEVEL)
     movement.annotate("$R$", (0.02, radius), xycoords=("axes fraction", "data"), va="bottom")
     movement.set(ylabel="$\\max_r\\|w_r(t)-w_r(0)\\|$", yscale="log", title="Movement of the weights")
     flipped.set(xlabel="flow time $t$", ylabel="fraction of all patterns", title="Patterns that differ from the start")
@@ -117,20 +117,21 @@ def draw_flow_limit(tables: Mapping[str, Table]):
     count = min(len(run["step"]) for group in runs for run in group)
     chosen = np.unique(np.linspace(0, count - 1, POINTS).astype(int))
     times = runs[0][0]["flow_time"][chosen]
-    for name, color, style, group in zip(names, COLORS, ("-", "--", ":"), runs, strict=False):
+    # The three nearly coincide: the first shows behind the others.
+    for name, color, width, group in zip(names, sequence("step", 3), (4.5, 2.6, 1), runs, strict=True):
         errors.append(np.array([run["log_error"][chosen] for run in group]))
         bounds = np.array([run["log_flow_bound"][chosen] for run in group])
-        band(ratio, times, (errors[-1] - bounds) / np.log(10), color, f"step {name}", linestyle=style)
-    ratio.axhline(0, color=THEORY)
+        band(ratio, times, (errors[-1] - bounds) / np.log(10), color, f"step {name}", linewidth=width)
+    ratio.axhline(0, **LEVEL)
     _mark_lost_hypothesis(ratio, tables[list(tables)[-1]])
-    for i, color in ((0, COLORS[0]), (1, COLORS[2])):
+    for i, color in enumerate(sequence("step", 3)[:2]):
         difference = np.abs(errors[i + 1] - errors[i])
         band(change, times[1:], difference[:, 1:], color, f"{names[i]} to {names[i + 1]}")
     ratio.set(xlabel="flow time $t$", ylabel="$\\log_{10}$ (squared error / flow bound)", title="Error over the bound")
     change.set(xlabel="flow time $t$", ylabel="$|\\Delta\\,\\ln\\|u-y\\|^2|$", yscale="log",
                title="Change when the step is halved")
-    for panel in (ratio, change):
-        panel.legend()
+    change.legend(loc="lower right")
+    figure.legend(*ratio.get_legend_handles_labels(), loc="outside lower left", ncols=4)
     return figure
 
 

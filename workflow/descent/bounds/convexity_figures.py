@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import DEPTHS, LEVEL, THEORY, new_figure
 
 
 def draw_path(paths: Mapping[str, Any], activation: str):
     """L(s)/L(0) through zero weights for every depth, and how L(0) − L(s) vanishes with s (synthetic set)."""
     figure, ((plain, logarithmic),) = new_figure(1, 2)
     chosen = (np.array(paths["data"]) == "synthetic") & (np.array(paths["activation"]) == activation)
-    for color, depth in zip(COLORS, np.unique(paths["depth"])):
+    for depth in np.unique(paths["depth"]).tolist():
+        color = DEPTHS[depth]
         rows = chosen & (paths["depth"] == depth)
         s, loss = paths["scale"][rows], paths["loss"][rows]
         label = f"N = {depth}"
@@ -22,39 +23,39 @@ def draw_path(paths: Mapping[str, Any], activation: str):
         falling = (s > 0) & (loss < 1)
         logarithmic.plot(s[falling], 1 - loss[falling], color=color, label=label)
         small = s[falling][:2]
-        logarithmic.plot(s[falling], (1 - loss[falling][0]) * (s[falling] / small[0]) ** depth, color=THEORY,
-                         linestyle=":", linewidth=1)
+        logarithmic.plot(s[falling], (1 - loss[falling][0]) * (s[falling] / small[0]) ** depth, **LEVEL)
     plain.set(xlabel="position $s$ on the path", ylabel="loss / loss at zero weights", ylim=(0, 1.6))
     plain.axvline(0, color=THEORY, linewidth=0.6)
-    plain.legend(loc="lower left")
     logarithmic.set(xscale="log", yscale="log", xlabel="position $s$ on the path", ylim=(1e-14, 10),
                     ylabel="1 − loss / loss at zero weights")
-    logarithmic.legend(loc="lower right")
+    figure.legend(*plain.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
-RAYS = {"quadratic": ("quadratic, N = 2", "-"), "log_cosh": ("log cosh, N = 2", "--"),
-        "affine_deep": ("affine, N = 3", "-"), "affine": ("affine, N = 2", "-"),
-        "one_layer": ("quadratic, N = 1", "--")}
+# A colour for the depth, a line for the loss.
+LOSSES = {"quadratic": {"linestyle": "-"}, "log cosh": {"linestyle": "-."},
+          "affine": {"linestyle": "-", "marker": "o", "markersize": 3}}
+RAYS = {"quadratic": ("quadratic", 2), "log_cosh": ("log cosh", 2), "affine_deep": ("affine", 3),
+        "affine": ("affine", 2), "one_layer": ("quadratic", 1)}
 
 
 def draw_curvature(rays: Mapping[str, Any], ratios: Mapping[str, Any], depths: Sequence[int]):
     """‖∇²φ‖ against the rescaling c, and its distribution in unit balls relative to the bound."""
     figure, ((left, right),) = new_figure(1, 2)
     c = rays["factor"]
-    for color, (name, (label, line)) in zip(COLORS, RAYS.items()):
-        left.plot(c, rays[name], color=color, linestyle=line, label=label)
+    for name, (loss, depth) in RAYS.items():
+        left.plot(c, rays[name], color=DEPTHS[depth], **LOSSES[loss], label=f"{loss}, N = {depth}")
     for power in (1, 2):
-        left.plot(c, rays["affine"][0] * c**power, color=THEORY, linestyle=":", linewidth=1)
+        left.plot(c, rays["affine"][0] * c**power, **LEVEL)
         left.annotate(f"$c^{power}$" if power > 1 else "$c$", (c[-1], rays["affine"][0] * c[-1] ** power), color=THEORY)
     left.set(xscale="log", yscale="log", xlabel="rescaling $c$ of the factors",
              ylabel=r"curvature $\|\nabla^2\varphi\|_2$")
     left.legend(loc="upper left")
-    for color, depth in zip(COLORS[1:], depths):
+    for depth in depths:
         rows = ratios["depth"] == depth
         ordered = np.sort(ratios["curvature"][rows] / ratios["bound"][rows])
-        right.plot(ordered, np.arange(1, len(ordered) + 1) / len(ordered), color=color, label=f"N = {depth}")
-    right.axvline(1, color=THEORY, linestyle=":")
+        right.plot(ordered, np.arange(1, len(ordered) + 1) / len(ordered), color=DEPTHS[depth], label=f"N = {depth}")
+    right.axvline(1, **LEVEL)
     right.set(xlabel="curvature / bound", ylabel="fraction of the draws below", xlim=(0, 1.05))
     right.legend(loc="center right", bbox_to_anchor=(0.95, 0.4))
     return figure

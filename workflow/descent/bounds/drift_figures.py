@@ -9,10 +9,10 @@ import numpy as np
 from descent.bounds.convergence_checks import replicates
 from descent.bounds.drift_checks import Run
 from descent.bounds.drift_summary import at_step, crossing_time, failure_time
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import COLORS, LEVEL, MEASURED, PREDICTION, THEORY, band, new_figure, sequence
 
 Table = Mapping[str, np.ndarray]
-PATTERN, SLIDING, MEASURED = COLORS[0], COLORS[1], COLORS[6]
+PATTERN, SLIDING = COLORS[2], COLORS[1]
 
 
 def _examined(table: Table, column: str) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +33,7 @@ def draw_time_axis(runs: Mapping[int, Run], lambda_0: float):
     figure, axes = new_figure(4, 1, height=8.2, sharex=True)
     error, least, drift, flips = axes[:, 0]
     first = min(replicates(examined)[0]["flow_time"][1] for _, examined in runs.values())
-    for color, (width, (metrics, examined)) in zip(COLORS, runs.items(), strict=False):
+    for color, (width, (metrics, examined)) in zip(sequence("width", len(runs)), runs.items(), strict=True):
         times, rows = _thinned(metrics, first)
         starts = [row["loss"][0] for row in replicates(metrics)]
         logs = np.array([np.log10(row["loss"] / start) for row, start in zip(rows, starts, strict=True)])
@@ -44,8 +44,8 @@ def draw_time_axis(runs: Mapping[int, Run], lambda_0: float):
         _mark_failures(error, metrics, lambda_0, color)
     longest = max(metrics["flow_time"].max() for metrics, _ in runs.values())
     times = np.geomspace(first, longest, 200)
-    error.plot(times, -lambda_0 * times / np.log(10), color=THEORY, label="flow bound $e^{-\\lambda_0 t}$")
-    least.axhline(lambda_0 / 2, color=THEORY, linestyle=":")
+    error.plot(times, -lambda_0 * times / np.log(10), **PREDICTION, label="flow bound $e^{-\\lambda_0 t}$")
+    least.axhline(lambda_0 / 2, **LEVEL)
     least.annotate("$\\lambda_0/2$", (0.01, lambda_0 / 2), xycoords=("axes fraction", "data"), va="bottom")
     for panel, style, label in ((least, "-", "$H$"), (least, "--", "$\\widetilde H$"),
                                 (flips, "-", "differ from the start"), (flips, "--", "slide")):
@@ -91,14 +91,14 @@ def _draw_rates(panel, examined: Table, lambda_0: float) -> None:
             ("rate", 1, MEASURED, "measured", {"marker": "o", "markersize": 3, "linestyle": "none"})):
         times, values = _examined(examined, column)
         band(panel, times, factor * values, color, label, **line)
-    panel.axhline(lambda_0, color=THEORY, linestyle=":", label="$\\lambda_0$")
+    panel.axhline(lambda_0, **LEVEL, label="$\\lambda_0$")
 
 
 def _draw_errors(panels, runs: Mapping[int, Run]) -> None:
     for panel, column, name in zip(panels, ("pattern_error", "sliding_error"), ("$H$", "$\\widetilde H$"), strict=True):
-        for color, (width, (_, examined)) in zip(COLORS, runs.items(), strict=False):
+        for color, (width, (_, examined)) in zip(sequence("width", len(runs)), runs.items(), strict=True):
             band(panel, *_examined(examined, column), color, f"$m={width}$")
-        panel.axhline(1, color=THEORY, linewidth=0.8)
+        panel.axhline(1, **LEVEL)
         panel.set(xscale="log", yscale="log", xlabel="flow time $t$", title=f"Change of $r$: error with {name}")
     limits = [panel.get_ylim() for panel in panels]
     for panel in panels:
@@ -117,11 +117,11 @@ def draw_widths(runs: Mapping[int, Run], lambda_0: float, step: int, pairs: Mapp
     widths = np.array(list(runs), float)
     top, bottom = at_step(runs, step, "movement")[1].max(), at_step(runs, step, "flipped")[1].min()
     trend = 0.7 * top * (widths / widths[0]) ** -0.5
-    drift.plot(widths, trend, color=THEORY, linestyle=":", label="$\\propto m^{-1/2}$")
+    drift.plot(widths, trend, **LEVEL, label="$\\propto m^{-1/2}$")
     drift.set(yscale="log", title="Movement at a common time", ylim=(0.1 * bottom, 2 * top))
     for column, color, label in (("lambda_min", PATTERN, "$H$"), ("sliding_lambda_min", SLIDING, "$\\widetilde H$")):
         _points(least, *at_step(runs, step, column), color, label)
-    least.axhline(lambda_0 / 2, color=THEORY, linestyle=":", label="$\\lambda_0/2$")
+    least.axhline(lambda_0 / 2, **LEVEL, label="$\\lambda_0/2$")
     least.set(title="Least eigenvalue at a common time", ylim=(0, None))
     _draw_times(times, runs, lambda_0)
     for color, (name, (single, double)) in zip(COLORS, pairs.items(), strict=False):

@@ -9,7 +9,7 @@ import numpy as np
 
 from descent.bounds.edge_of_stability import runs
 from descent.curvature.spectral_density import smoothed_density
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import band, new_figure, sequence
 
 TITLES = {"start": "start", "sharpest": "sharpest record", "end": "end"}
 
@@ -18,7 +18,8 @@ def draw_sharpness(table: Mapping[str, Any], settings: Mapping[str, Any]):
     """Sharpness with 2/η dashed, least eigenvalue, and loss, against flow time."""
     figure, ((left, middle, right),) = new_figure(1, 3, height=3.4)
     times = np.unique(table["flow_time"])
-    for color, eta in zip((THEORY, *COLORS), (settings["reference_rate"], *settings["rates"])):
+    rates = sorted((settings["reference_rate"], *settings["rates"]))
+    for color, eta in zip(sequence("step", len(rates)), rates):
         label = rf"$\eta$ = {eta:g}"
         band(left, times, runs(table, "greatest", eta), color, label)
         band(middle, times, runs(table, "least", eta), color, label)
@@ -41,7 +42,7 @@ def draw_density(density: Mapping[str, Any], states: Sequence[str]):
     figure, (axes,) = new_figure(1, len(states), sharey=True, sharex=True)
     low, high = density["node"].min(), density["node"].max()
     points, width = np.linspace(1.1 * low - 0.05 * high, 1.05 * high, 1500), 0.012 * high
-    for panel, name, color in zip(axes, states, COLORS[2:]):
+    for panel, name, color in zip(axes, states, sequence("time", len(states))):
         rows = np.array(density["state"]) == name
         probes = density["probe"][rows].max() + 1
         values = smoothed_density(density["node"][rows], density["weight"][rows] / probes, points, width)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from descent.bounds.exact_descent import exceptional_path, rounded_path
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, PREDICTION, new_figure
 
 
 def norms(steps: int, displacement: Fraction = Fraction(0)) -> np.ndarray:
@@ -22,8 +22,8 @@ def draw_exceptional(steps: int, exponent: int):
     axes.plot(k, norms(steps, Fraction(1, 10**exponent)), color=COLORS[1],
               label=rf"rational, start moved by $5 \cdot 10^{{-{exponent}}}$")
     axes.plot(k, rounded_path(steps), color=COLORS[0], label="double precision, exceptional start")
-    axes.plot(k, norms(steps), color=COLORS[2], linewidth=3, label="rational, exceptional start")
-    axes.plot(k, 5 * 0.75**k, color=THEORY, linestyle=":", linewidth=1.2, label=r"$5\,(3/4)^k$")
+    axes.plot(k, norms(steps), color=COLORS[2], linewidth=4.5, alpha=0.45, label="rational, exceptional start")
+    axes.plot(k, 5 * 0.75**k, **PREDICTION, label=r"$5\,(3/4)^k$")
     axes.set(yscale="log", xlabel="step $k$", ylabel=r"$\|\theta^k - \theta^*\|$", xlim=(0, steps))
     axes.legend()
     return figure

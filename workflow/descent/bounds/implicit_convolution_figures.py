@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from descent.bounds.implicit_convolution import LATE
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, LEVEL, THEORY, new_figure
 
 CURVES = {"document": "α = {:.2g}", "half": "α = 1/L", "best": "α = 2/(L + λ)", "near": "α = 0.98 · 2/L",
           "beyond_local": "α = 1.02 · 2/L", "below_ridge": "α = 0.99 · 2/λ", "beyond_ridge": "α = 1.01 · 2/λ"}
@@ -35,8 +35,8 @@ def draw_descent(table: Mapping[str, Any], iterations: int):
         rate = max(abs(1 - rows["step"][0] * rows["ridge"][0]), abs(1 - rows["step"][0] * rows["smoothness"][0]))
         if rate < 1:
             bound = rows["smoothness"] / 2 * rows["optimum"] ** 2 * rate ** (2.0 * k) / start
-            left.plot(k[1:], bound[1:], color=color, linestyle=":", linewidth=1)
-    left.axvline(iterations, color=THEORY, linewidth=0.6)
+            left.plot(k[1:], bound[1:], color=color, linestyle="--", linewidth=1)
+    left.axvline(iterations, **LEVEL)
     left.set(xscale="log", yscale="log", ylim=(FLOOR, CEILING), xlabel="iteration $k$",
              ylabel="objective gap / gap at $x = 0$")
     _draw_steps(right, _rows(table, "document", "grid"), iterations)
@@ -46,12 +46,13 @@ def draw_descent(table: Mapping[str, Any], iterations: int):
 
 def _draw_steps(axes, rows: Mapping[str, Any], iterations: int) -> None:
     most = rows["iteration"].max()
-    for at, line, place in ((iterations, "--", (0.03, 0.75)), (most, "-", (0.2, 0.13))):
+    for at, width, place in ((iterations, 0.8, (0.03, 0.75)), (most, 2.2, (0.2, 0.13))):
         chosen = rows["iteration"] == at
-        axes.plot(rows["step"][chosen], _visible(rows["gap"] / rows["start"])[chosen], line, color=COLORS[7])
+        axes.plot(rows["step"][chosen], _visible(rows["gap"] / rows["start"])[chosen], color=COLORS[7],
+                  linewidth=width)
         axes.annotate(f"after {at:,}", place, xycoords="axes fraction", color=COLORS[7])
     for value, label in ((2 / rows["smoothness"][0], "$2/L$"), (2 / rows["ridge"][0], r"$2/\lambda$")):
-        axes.axvline(value, color=THEORY, linestyle="--", linewidth=1)
+        axes.axvline(value, **LEVEL)
         axes.annotate(label, (value, 1e-24), color=THEORY, ha="right", xytext=(-3, 0), textcoords="offset points")
     axes.set(xscale="log", yscale="log", ylim=(FLOOR, CEILING), xlabel=r"step $\alpha$")
 
@@ -72,7 +73,7 @@ def draw_limits(table: Mapping[str, Any], norms: Sequence[Mapping[str, float]]):
     sizes = np.array([row["size"] for row in norms])
     gaps = np.array([row["upper"] - row["greatest"] for row in norms])
     right.plot(sizes, gaps, "o", color=COLORS[0], markersize=4, label=r"max$|\hat k| - \|A\|$")
-    right.plot(sizes, gaps[-1] * (sizes[-1] / sizes) ** 2, color=THEORY, linestyle=":", label="$n^{-2}$")
+    right.plot(sizes, gaps[-1] * (sizes[-1] / sizes) ** 2, **LEVEL, label="$n^{-2}$")
     right.set(xscale="log", yscale="log", xlabel="size $n$", ylabel=r"max$|\hat k| - \|A\|$")
     right.set_xticks(sizes, [str(size) for size in sizes])
     right.minorticks_off()

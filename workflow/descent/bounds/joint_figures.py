@@ -8,7 +8,7 @@ import numpy as np
 
 from descent.bounds.convergence_checks import replicates
 from descent.bounds.convergence_figures import stacked
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import BROAD, COLORS, LEVEL, PREDICTION, band, new_figure
 
 Table = Mapping[str, np.ndarray]
 NAMES = {"both": ("both layers", COLORS[0]), "hidden": ("hidden layer alone", COLORS[1])}
@@ -21,17 +21,17 @@ def draw_loss(bounds: Mapping[str, Table], spectra: Mapping[str, Table], lambda_
     for name, (label, color) in NAMES.items():
         times, values = stacked(bounds[name], "log_error")
         band(error, times, (values - values[:, :1]) / np.log(10), color, label)
-    bounded = (("log_remainder_bound", COLORS[2], "-.", "discrete bound with remainder (both layers)"),
-               ("log_flow_bound", THEORY, "-", "flow bound $e^{-\\lambda_0 t}$"))
-    for column, color, style, label in bounded:
+    bounded = (("log_remainder_bound", BROAD, "discrete bound with remainder (both layers)"),
+               ("log_flow_bound", PREDICTION, "flow bound $e^{-\\lambda_0 t}$"))
+    for column, line, label in bounded:
         times, values = stacked(bounds["both"], column)
-        band(error, times, (values - values[:, :1]) / np.log(10), color, label, linestyle=style)
+        band(error, times, (values - values[:, :1]) / np.log(10), label=label, zorder=1.5, **line)
     for name, parts, style, label in (("both", ("hidden", "output"), "-", "both layers"),
                                       ("both", ("hidden",), "--", "both layers, the part that is due to $H$"),
                                       ("hidden", ("hidden",), "-", "hidden layer alone")):
         times, rates = _decay_rates(spectra[name], parts)
         band(rate, times[1:], rates[:, 1:], NAMES[name][1], label, linestyle=style, **POINTS)
-    rate.axhline(lambda_0, color=THEORY)
+    rate.axhline(lambda_0, **LEVEL)
     rate.annotate("$\\lambda_0$", (0.02, lambda_0), xycoords=("axes fraction", "data"), va="bottom")
     error.set(xlabel="flow time $t=\\eta k$", ylabel="$\\log_{10}\\,(\\|u-y\\|^2/\\|u(0)-y\\|^2)$",
               title="Squared error and bounds")
@@ -59,7 +59,7 @@ def draw_kernels(spectra: Mapping[str, Table], lambda_0: float):
     _draw(hypothesis, spectra["both"], "lambda_min_unweighted", COLORS[0], "both layers, $a_r^2$ left out",
           linestyle="--", marker="")
     for level, text in ((lambda_0, "$\\lambda_0$"), (lambda_0 / 2, "$\\lambda_0/2$")):
-        hypothesis.axhline(level, color=THEORY, linestyle=":")
+        hypothesis.axhline(level, **LEVEL)
         hypothesis.annotate(text, (0.02, level), xycoords=("axes fraction", "data"), va="bottom")
     for column, color, label in (("lambda_min", COLORS[6], "$H+G$"), ("lambda_min_h", COLORS[0], "$H$"),
                                  ("lambda_min_g", COLORS[2], "$G$")):

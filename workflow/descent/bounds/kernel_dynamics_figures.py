@@ -10,12 +10,12 @@ import numpy as np
 from descent.bounds import perturbed_kernel as bounds
 from descent.bounds.kernel_dynamics_summary import DATA_NAMES
 from descent.dynamics.perturbed_kernel import FAMILIES
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import BROAD, COLORS, DATA_SETS, LEVEL, PREDICTION, PRINTED, THEORY, band, new_figure
 
 Table = Mapping[str, Any]
 LOW, HIGH = 5e-3, {False: 10.0, True: 800.0}
 # Replicates whose curves are drawn; all of them are in the suprema.
-SHOWN = 2
+SHOWN = 1
 
 
 def draw_residual_decay(table: Table, spectra: Mapping[str, np.ndarray]):
@@ -28,10 +28,10 @@ def draw_residual_decay(table: Table, spectra: Mapping[str, np.ndarray]):
         panel.set(title=DATA_NAMES[name], xlabel="$\\lambda t$", yscale="log",
                   ylabel="$\\|u(t)-y\\|\\,/\\,\\|u(0)-y\\|$")
     last = axes.flat[-1]
-    for (name, eigenvalues), color in zip(spectra.items(), (COLORS[2], COLORS[3], COLORS[7])):
-        last.loglog(np.arange(1, len(eigenvalues) + 1), eigenvalues, color=color, label=DATA_NAMES[name])
+    for name, eigenvalues in spectra.items():
+        last.loglog(np.arange(1, len(eigenvalues) + 1), eigenvalues, color=DATA_SETS[name], label=DATA_NAMES[name])
     last.set(title="Spectra of $H^\\infty$", xlabel="index", ylabel="eigenvalue")
-    last.legend(loc="lower left")
+    last.legend(loc="upper right")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
@@ -43,7 +43,7 @@ def _draw_decay(panel, rows: Mapping[str, np.ndarray], kinds: np.ndarray) -> Non
         return scaled, rows["norm"][kinds == kind].reshape(count, -1)
 
     scaled, slowest = curves("slowest")
-    panel.plot(scaled, np.exp(-scaled), color=THEORY, linewidth=4, alpha=0.35, label="bound $e^{-\\lambda t}$")
+    panel.plot(scaled, np.exp(-scaled), **BROAD, label="bound $e^{-\\lambda t}$")
     panel.plot(scaled, slowest[0], color=COLORS[1], linestyle="--", label="from the slowest mode")
     band(panel, *curves("gaussian"), COLORS[4], "from Gaussian $u(0)$")
     band(panel, *curves("zero"), COLORS[0], "from $u(0)=0$")
@@ -77,11 +77,11 @@ def _extremes(ratios: np.ndarray) -> np.ndarray:
 
 def _draw_distances(panel, table: Table, chosen: np.ndarray, last: float) -> None:
     times = np.geomspace(LOW, last, 300)
-    panel.plot(times, np.sqrt(2 * times), color=THEORY, linestyle=":", label="$\\sqrt{2\\epsilon t}$")
+    panel.plot(times, np.sqrt(2 * times), **LEVEL, label="$\\sqrt{2\\epsilon t}$")
     for ratio, color in zip(_extremes(table["ratio"][chosen]), (COLORS[2], COLORS[0])):
         name = f"$\\epsilon={ratio:g}\\,\\lambda$"
         for scaled, distances in _cases(table, chosen & (table["ratio"] == ratio)):
-            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6)
+            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6, rasterized=True, zorder=1.5)
         panel.plot(times, np.minimum(times, min(ratio, 2)), color=color, label=f"bound, {name}")
         if ratio <= 1:
             panel.plot(times, bounds.growth_bound(times / ratio, ratio, 1.0), color=color, linestyle="--",
@@ -99,22 +99,23 @@ def _draw_suprema(panel, table: Table, families: np.ndarray) -> None:
               ("rotating", families == "rotating", COLORS[3], "*", 7))
     for label, chosen, color, marker, size in groups:
         shown = (chosen & table["semidefinite"])[first]
-        panel.plot(ratios[shown], largest[shown], marker, color=color, markersize=size, label=label)
+        panel.plot(ratios[shown], largest[shown], marker, color=color, markersize=size, label=label,
+                   rasterized=size < 3)
     wide, below = np.geomspace(0.05, 2000, 400), np.geomspace(0.05, 1 - 1e-9, 200)
     panel.plot(wide, np.minimum(wide, 2), color=THEORY, label="$\\min(\\epsilon/\\lambda,2)$")
-    panel.plot(below, bounds.worst_case(below), color=THEORY, linestyle="--", label="closed form")
-    panel.set(xlabel="$\\epsilon/\\lambda$", ylabel="$\\sup_t\\,\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$", xscale="log",
-              yscale="log", ylim=(1e-3, 1e3), title="Largest distance, $H(t)\\succeq 0$")
+    panel.plot(below, bounds.worst_case(below), **PREDICTION, label="closed form")
+    panel.set(xlabel="$\\epsilon/\\lambda$", ylabel="$\\mathrm{sup}_t\\,\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$",
+              xscale="log", yscale="log", ylim=(1e-3, 1e3), title="Largest distance, $H(t)\\succeq 0$")
     panel.legend(loc="upper left")
 
 
 def _draw_growth(panel, table: Table, chosen: np.ndarray, families: np.ndarray) -> None:
     end, slowed = 0.0, families == "slowed"
-    styles = (COLORS[4], 0.7, -8), (COLORS[0], 0.95, 8)
+    styles = (COLORS[2], 0.7, -8), (COLORS[0], 0.95, 8)
     for ratio, (color, part, shift) in zip(_extremes(table["ratio"][chosen]), styles):
         here = chosen & (table["ratio"] == ratio)
         for scaled, distances in _cases(table, here & ~slowed):
-            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6)
+            panel.plot(scaled, distances, color=color, linewidth=0.5, alpha=0.6, rasterized=True, zorder=1.5)
         scaled, distances = next(_cases(table, here & slowed))
         panel.plot(scaled, distances, color=color, linestyle="--")
         middle = int(np.searchsorted(scaled, part * scaled[-1]))
@@ -122,8 +123,8 @@ def _draw_growth(panel, table: Table, chosen: np.ndarray, families: np.ndarray) 
                        color=color, textcoords="offset points", ha="right" if shift < 0 else "left")
         end = max(end, scaled[-1])
     times = np.linspace(0.01, end, 300)
-    panel.plot(times, 2 * np.sqrt(times), color=THEORY, linestyle=":")
+    panel.plot(times, 2 * np.sqrt(times), color=PRINTED, linestyle="--")
     panel.annotate("$2\\sqrt{\\epsilon t}$, as printed", (end, 2 * np.sqrt(end)), (0, 5), textcoords="offset points",
-                   ha="right", color=THEORY)
+                   ha="right", color=PRINTED)
     panel.set(xlabel="$\\epsilon t$", ylabel="$\\|\\delta(t)\\|\\,/\\,\\|r_0\\|$", yscale="log", ylim=(1e-3, None),
               title="$\\epsilon>\\lambda$, $H(t)$ indefinite")

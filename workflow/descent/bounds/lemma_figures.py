@@ -8,7 +8,7 @@ import numpy as np
 
 from descent.bounds import lemma_checks, pattern_flips
 from descent.bounds.convergence_checks import replicates
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import BROAD, COLORS, LEVEL, MEASURED, PREDICTION, PRINTED, THEORY, band, new_figure
 from descent.statistics import CLAIM_LEVEL, binomial_interval
 
 Table = Mapping[str, np.ndarray]
@@ -26,8 +26,8 @@ def draw_flips(flips: Table):
     fine = np.geomspace(radii[0] / 1.5, radii[-1] * 1.5, 200)
     exact, bound = pattern_flips.flip_probability(fine), pattern_flips.flip_probability_bound(fine)
     for panel, scale, at in ((probability, 1, 1), (ratio, exact, pattern_flips.flip_probability(radii))):
-        panel.plot(fine, exact / scale, color=THEORY, label="$\\mathrm{erf}(R/\\sqrt{2})$")
-        panel.plot(fine, bound / scale, color=COLORS[1], linestyle="--", label="$2R/\\sqrt{2\\pi}$")
+        panel.plot(fine, exact / scale, **PREDICTION, label="$\\mathrm{erf}(R/\\sqrt{2})$")
+        panel.plot(fine, bound / scale, color=THEORY, linestyle="-.", linewidth=1.2, label="$2R/\\sqrt{2\\pi}$")
         panel.errorbar(radii, share / at, np.array([share - low, high - share]) / at, color=COLORS[0], fmt="o",
                        markersize=3.5, capsize=2, label="draws")
         panel.set(xscale="log", xlabel="radius $R$")
@@ -71,19 +71,19 @@ def draw_chain(chain: Table, metrics: Table, lambda_0: float):
     times = runs[0]["flow_time"]
     decays = {name: np.array([run["root"][0] * np.exp(-factor * lambda_0 * times) for run in runs])
               for name, factor in (("corrected", 0.5), ("printed", 1.0))}
-    curves = ((decays["corrected"], THEORY, "-", "corrected last bound, $e^{-\\lambda_0t/2}$"),
-              (decays["printed"], COLORS[1], "--", "printed last bound, $e^{-\\lambda_0t}$"),
-              (_column(runs, "root"), COLORS[2], "-", "bound (ii), $\\sqrt{n/m}\\,\\|u-y\\|$"),
-              (_column(runs, "summed"), COLORS[4], "-.", "bound (i), $\\Sigma_i|u_i-y_i|/\\sqrt{m}$"),
-              (_column(runs, "speed"), COLORS[0], "-", "fastest weight, $\\mathrm{max}_r\\|dw_r/dt\\|$"))
+    curves = ((decays["corrected"], THEORY, "--", "corrected last bound, $e^{-\\lambda_0t/2}$"),
+              (decays["printed"], PRINTED, "--", "printed last bound, $e^{-\\lambda_0t}$"),
+              (_column(runs, "root"), THEORY, "-", "bound (ii), $\\sqrt{n/m}\\,\\|u-y\\|$"),
+              (_column(runs, "summed"), THEORY, "-.", "bound (i), $\\Sigma_i|u_i-y_i|/\\sqrt{m}$"),
+              (_column(runs, "speed"), MEASURED, "-", "fastest weight, $\\mathrm{max}_r\\|dw_r/dt\\|$"))
     for values, color, style, label in curves:
         band(speeds, times, np.log10(values), color, label, linestyle=style)
     losses = replicates(metrics)
     fine = losses[0]["flow_time"]
     falls = np.array([np.log(run["loss"] / run["loss"][0]) / 2 for run in losses])
-    for factor, color, style in ((0.5, THEORY, "-"), (1.0, COLORS[1], "--")):
+    for factor, color, style in ((0.5, MEASURED, "-"), (1.0, PRINTED, "-")):
         band(errors, fine, (falls + factor * lambda_0 * fine) / np.log(10), color, "", linestyle=style)
-    errors.axhline(0, color="black", linewidth=0.8)
+    errors.axhline(0, **LEVEL)
     for panel in (speeds, errors):
         _mark_lost(panel, runs, lambda_0)
     speeds.set(xlabel="flow time $t=\\eta k$", ylabel="$\\log_{10}$ (distance / flow time)",
@@ -103,7 +103,7 @@ def _mark_lost(panel, runs: list[Table], lambda_0: float) -> None:
     for run in runs:
         low = run["lambda_min"] < lambda_0 / 2
         if low.any():
-            panel.axvline(run["flow_time"][max(low.argmax() - 1, 0)], color=COLORS[3], linestyle=":", linewidth=1,
+            panel.axvline(run["flow_time"][max(low.argmax() - 1, 0)], color=COLORS[3], linestyle=":", linewidth=1.1,
                           label=label)
             label = None
 
@@ -115,9 +115,9 @@ def draw_counterexamples(constructed: Table):
     for panel, name in ((single, "one_sample"), (real, "mnist1d")):
         runs = replicates(cases[name])
         times, lambda_0 = runs[0]["flow_time"], runs[0]["lambda_0"][0]
-        panel.plot(times, -lambda_0 * times / 2 / np.log(10), color=THEORY, linewidth=4, alpha=0.5,
+        panel.plot(times, -lambda_0 * times / 2 / np.log(10), **BROAD,
                    label="corrected, $e^{-\\lambda_0t/2}$")
-        panel.plot(times, -lambda_0 * times / np.log(10), color=COLORS[1], linestyle="--",
+        panel.plot(times, -lambda_0 * times / np.log(10), color=PRINTED, linestyle="--",
                    label="printed, $e^{-\\lambda_0t}$")
         for i, run in enumerate(runs):
             every = slice(None, None, 4)
@@ -145,7 +145,7 @@ def _draw_movements(panel, cases: Mapping[str, Table]) -> None:
         times = rows["rate"] * rows["flow_time"]
         panel.plot(times, rows["flow_movement"] / printed, color=color, linewidth=1, label=text)
         panel.plot(times[::4], rows["movement"][::4] / printed[::4], "o", color=color, markersize=2.5)
-    for level, color, style, text in ((1, COLORS[1], "--", "printed radius"), (2, THEORY, "-", "corrected radius")):
+    for level, color, style, text in ((1, PRINTED, "--", "printed radius"), (2, THEORY, "--", "corrected radius")):
         panel.axhline(level, color=color, linestyle=style)
         panel.annotate(text, (times[-1], level), (0, 3), textcoords="offset points", color=color, ha="right",
                        fontsize=8)

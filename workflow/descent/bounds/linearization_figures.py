@@ -9,7 +9,7 @@ import numpy as np
 from descent.bounds import linearization_checks as checks
 from descent.bounds.linearization import DIRECTIONS
 from descent.bounds.linearization_summary import DATA, rows_of, smoothness_column, with_relative_movement
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, PREDICTION, new_figure
 from descent.networks.smooth_activation import SMOOTHNESS
 from descent.statistics import power_law
 
@@ -28,9 +28,10 @@ def draw_ratios(table: Table):
         ratios = checks.bound_ratios(chosen, smoothness)
         for direction, color in zip(DIRECTIONS, COLORS, strict=False):
             values = np.sort(ratios[chosen["direction"] == direction])
-            panel.step(values, np.arange(1, len(values) + 1) / len(values), color=color, where="post",
-                       label=DIRECTION_NAMES[direction])
-        panel.axvline(1, color=THEORY, linestyle="--", linewidth=1, zorder=1)
+            shares = np.arange(1, len(values) + 1) / len(values)
+            shown = np.unique(np.linspace(0, len(values) - 1, 300).astype(int))
+            panel.step(values[shown], shares[shown], color=color, where="post", label=DIRECTION_NAMES[direction])
+        panel.axvline(1, **PREDICTION, zorder=1)
         panel.set(xscale="log", xlim=(1e-4, 2), title=ACTIVATION_NAMES[name], ylabel="fraction of draws below",
                   xlabel="gap over corrected bound")
     _draw_failures(axes[1, 1], table)
@@ -46,7 +47,7 @@ def _draw_failures(panel, table: Table) -> None:
         here = np.asarray(table["activation"]) == name
         panel.semilogx(scales, [other[here & (table["scale"] == scale)].mean() for scale in scales], color=color,
                        marker=marker, markersize=3.5, label=f"$V$ by itself, {ACTIVATION_NAMES[name]}")
-    panel.semilogx(scales, [same[table["scale"] == scale].mean() for scale in scales], color=THEORY,
+    panel.semilogx(scales, [same[table["scale"] == scale].mean() for scale in scales], color=COLORS[2],
                    label="$V = W$, all three")
     panel.set(xlabel="scale of the displacements", ylabel="fraction of draws", ylim=(-0.03, 1.05),
               title="The printed bound fails")
@@ -92,7 +93,7 @@ def draw_widths(tables: Mapping[str, Table]):
     for panel, title, below in zip(axes[0], titles, axes[-1], strict=True):
         panel.set_title(title)
         below.set_xlabel("width $m$")
-    axes[0, 0].plot([], [], color=THEORY, linestyle=":", label="bound of 2c at the measured movement")
+    axes[0, 0].plot([], [], **PREDICTION, label="bound of 2c at the measured movement")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -101,7 +102,7 @@ def _draw_run(row, table: Table, signs: str, color: str) -> None:
     _draw_law(row[0], table, "gap", color, f"{signs} signs")
     _draw_law(row[1], table, "model_gap", color)
     widths, movement = checks.greatest_over_time(table, "movement")
-    _line(row[0], widths, SMOOTHNESS["softplus"] / 2 * movement**2 / np.sqrt(widths), color, ":")
+    _line(row[0], widths, SMOOTHNESS["softplus"] / 2 * movement**2 / np.sqrt(widths), color, "--")
     for column in ("movement", "relative_movement"):
         widths, values = checks.greatest_over_time(table, column)
         row[2].plot(widths, values, "o", color=color, markersize=2.5, alpha=0.6)
@@ -116,7 +117,8 @@ def _draw_law(panel, table: Table, column: str, color: str, label: str | None = 
     _line(panel, widths, fitted, color, "-", label)
     place = np.argsort(widths)[len(widths) * (4 if color == SIGN_COLORS["equal"] else 2) // 5]
     panel.annotate(f"$m^{{{slope:.2f}}}$", (widths[place], fitted[place]), xytext=(-3, -3), ha="right", va="top",
-                   textcoords="offset points", color=color, fontsize=9)
+                   textcoords="offset points", color=color, fontsize=9, zorder=5,
+                   bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5})
 
 
 def _line(panel, widths: np.ndarray, values: np.ndarray, color: str, style: str, label: str | None = None) -> None:

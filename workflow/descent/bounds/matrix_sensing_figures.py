@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import COLORS, DEPTHS, LEVEL, band, new_figure, sequence
 
 
 def draw_singular_values(found: Mapping[int, tuple[np.ndarray, np.ndarray]], goals: Sequence[float]):
@@ -15,7 +15,7 @@ def draw_singular_values(found: Mapping[int, tuple[np.ndarray, np.ndarray]], goa
     figure, (axes,) = new_figure(1, len(found), sharey=True)
     for panel, (depth, (times, values)) in zip(axes, found.items()):
         for i, goal in enumerate(goals):
-            panel.axhline(goal, color=THEORY, linestyle=":", linewidth=0.8)
+            panel.axhline(goal, **LEVEL)
             band(panel, times, values[:, :, i], COLORS[i % len(COLORS)], None)
         panel.set(xlabel="flow time $t$", title=f"L = {depth}")
     axes[0].set_ylabel("singular values of $W$")
@@ -25,17 +25,19 @@ def draw_singular_values(found: Mapping[int, tuple[np.ndarray, np.ndarray]], goa
 def draw_conservation(times: np.ndarray, drifts: Mapping[int, Sequence[np.ndarray]], descent: Mapping[str, Any]):
     """Drift of the conserved and of the printed quantity (Gaussian start), and descent against flow."""
     figure, ((left, right),) = new_figure(1, 2)
-    for color, (depth, (conserved, printed)) in zip(COLORS[1:], drifts.items()):
+    for depth, (conserved, printed) in drifts.items():
+        color = DEPTHS[depth]
         band(left, times[1:], np.maximum(conserved[:, 1:], 1e-17), color, f"L = {depth}")
-        band(left, times[1:], printed[:, 1:], color, None, linestyle=":")
+        band(left, times[1:], printed[:, 1:], color, None, linestyle="-.")
         rows = descent["depth"] == depth
         etas = np.unique(descent["eta"])
         samples = [descent["distance"][rows & (descent["eta"] == eta)] for eta in etas]
         band(right, etas, np.array(samples).T, color, f"L = {depth}", marker=".")
-    right.plot(etas, 0.5 * samples[0].min() * etas / etas[0], color=THEORY, linestyle="--", linewidth=1,
-               label="slope 1")
+    right.plot(etas, 0.5 * samples[0].min() * etas / etas[0], **LEVEL, label="slope 1")
     left.set(yscale="log", xlabel="flow time $t$", ylabel="relative change since $t = 0$")
     left.legend(loc="center right")
+    for name, at, values in (("as printed", 0.02, printed), ("conserved", 40, conserved)):
+        left.annotate(name, (times[-1], at * values[:, -1].mean()), ha="right", va="center")
     right.set(xscale="log", yscale="log", xlabel=r"learning rate $\eta$",
               ylabel=r"largest distance from flow / $\|W^\ast\|$")
     right.set_xticks(etas, [f"{eta:g}" for eta in etas])
@@ -48,7 +50,7 @@ def draw_measurements(table: Mapping[str, Any], depths: Sequence[int], measureme
     """Relative error over time for every number of measurements, one panel for each depth."""
     figure, (axes,) = new_figure(1, len(depths), sharey=True)
     for panel, depth in zip(axes, depths):
-        for color, n in zip(COLORS, measurements):
+        for color, n in zip(sequence("width", len(measurements)), measurements):
             rows = (table["depth"] == depth) & (table["measurements"] == n)
             times = np.unique(table["flow_time"][rows])
             samples = table["error"][rows].reshape(-1, len(times))

@@ -8,7 +8,7 @@ import numpy as np
 
 from descent.bounds.convergence_checks import replicates
 from descent.dynamics.stagewise_descent import stage_rows
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import BROAD, COLORS, LEVEL, PREDICTION, THEORY, band, new_figure, sequence
 
 Table = Mapping[str, np.ndarray]
 RULES = {"stable": "the same step in every stage", "lr": "the same rate on the stage's mean error"}
@@ -51,8 +51,8 @@ def draw_losses(metrics: Mapping[str, Mapping[str, Table]]):
         _stage_band(panel, replicates(tables["full"]), "all_loss", FULL, "full training, all samples")
         for i, parts in enumerate(_by_stage(tables["stagewise"])):
             names = ("", "") if i else ("stagewise, all samples", "stagewise, the stage's samples")
-            _stage_band(panel, parts, "all_loss", STAGEWISE, names[0])
-            _stage_band(panel, parts, "loss", OWN, names[1], linestyle="--")
+            _stage_band(panel, parts, "all_loss", STAGEWISE, names[0], linewidth=3.5, alpha=0.5)
+            _stage_band(panel, parts, "loss", OWN, names[1])
         _mark_stages(panel, tables["stagewise"])
         panel.set(yscale="log", ylabel="loss $\\frac{1}{2}\\|u-y\\|^2$")
         panel.set_title(RULES[rule].capitalize(), pad=18)
@@ -70,8 +70,9 @@ def draw_eigenvalues(spectra: Mapping[int, np.ndarray], states: Mapping[str, Tab
     for i, parts in enumerate(_by_stage(states["stagewise"])):
         _stage_band(right, parts, "lambda_min", STAGEWISE, "" if i else "stagewise, $H[S]$", **line)
         level = spectra[int(parts[0]["digits"][0])][0] / 2
-        right.plot(parts[0]["step"][[0, -1]], [level, level], color=THEORY, label="" if i else "$\\lambda_0(S)/2$")
-    right.axhline(level, color=THEORY, linestyle=":", label="$\\lambda_0/2$, all samples")
+        right.plot(parts[0]["step"][[0, -1]], [level, level], color=THEORY, linewidth=1.1,
+                   label="" if i else "$\\lambda_0(S)/2$")
+    right.axhline(level, **LEVEL, label="$\\lambda_0/2$, all samples")
     top = 1.5 * max(table["lambda_min"].max() for table in states.values())
     right.set(xlabel="step $k$", ylabel="$\\lambda_{\\min}$", ylim=(0, top), title="Least eigenvalue in training")
     right.legend(loc="upper right")
@@ -80,8 +81,8 @@ def draw_eigenvalues(spectra: Mapping[int, np.ndarray], states: Mapping[str, Tab
 
 def _draw_nested(panel, spectra: Mapping[int, np.ndarray]) -> None:
     names = {min(spectra): "first stage", max(spectra): "last stage, all digits"}
-    for (count, spectrum), shade in zip(spectra.items(), np.linspace(0.25, 1.0, len(spectra)), strict=True):
-        panel.loglog(np.arange(1, len(spectrum) + 1), spectrum[::-1], color=COLORS[0], alpha=shade, linewidth=1.2,
+    for (count, spectrum), shade in zip(spectra.items(), sequence("scale", len(spectra))[::-1], strict=True):
+        panel.loglog(np.arange(1, len(spectrum) + 1), spectrum[::-1], color=shade, linewidth=1.2,
                      label=names.get(count, ""))
     panel.set(xlabel="index, from the largest", ylabel="eigenvalue of $H^\\infty[S]$", title="Nested Gram matrices")
     panel.legend(loc="lower left")
@@ -90,14 +91,14 @@ def _draw_nested(panel, spectra: Mapping[int, np.ndarray]) -> None:
 def draw_stage_bounds(bounds: Mapping[str, Table]):
     """Squared error of each stage over its first value against the bounds with the stage's own rate."""
     figure, axes = new_figure(len(bounds), 1, height=5.2, sharex=True)
-    lines = (("log_error", OWN, "-", "measured"),
-             ("log_flow_bound", THEORY, "-", "flow bound $e^{-\\lambda_0(S)\\,t}$"),
-             ("log_remainder_bound", COLORS[4], "--", "discrete bound with measured remainder"))
+    lines = (("log_remainder_bound", BROAD, "discrete bound with measured remainder"),
+             ("log_flow_bound", PREDICTION, "flow bound $e^{-\\lambda_0(S)\\,t}$"),
+             ("log_error", {"color": OWN}, "measured"))
     for panel, (rule, table) in zip(axes[:, 0], bounds.items(), strict=True):
         for i, parts in enumerate(_by_stage(table)):
-            for column, color, style, label in lines:
-                _stage_band(panel, parts, column, color, "" if i else label,
-                            lambda values: (values - values[:, :1]) / np.log(10), linestyle=style)
+            for column, line, label in lines:
+                _stage_band(panel, parts, column, label="" if i else label,
+                            scale=lambda values: (values - values[:, :1]) / np.log(10), **line)
         panel.set(ylabel="$\\log_{10}$ of squared error\nover the stage's first", title=RULES[rule].capitalize())
     axes[-1, 0].set(xlabel="step $k$", xlim=(0, None))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

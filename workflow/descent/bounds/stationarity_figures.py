@@ -9,7 +9,7 @@ import numpy as np
 from descent.bounds.stationarity import average_bound, constant_steps, known_target, plain_bound, sufficient_steps
 from descent.bounds.stationarity_runs import Run, chosen, reaching_step
 from descent.bounds.stationarity_summary import decaying_bounds
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import BROAD, COLORS, LEVEL, THEORY, new_figure
 
 TITLES = {"line": "$\\beta w^2/2$, one dimension", "quadratic": "$\\beta\\Vert w\\Vert^2/2$",
           "stretched": "stretched quadratic", "logarithm": "$\\Sigma_i\\,\\log(1+w_i^2)$"}
@@ -49,16 +49,16 @@ def _draw_bounds(panel, run: Run, sigma: float) -> None:
     at = _kept(run.steps)
     steps = run.steps[at]
     if run.schedule == "constant":
-        panel.plot(steps, np.sqrt(run.excess / steps) + sigma, color=THEORY, linestyle=":",
+        panel.plot(steps, np.sqrt(run.excess / steps) + sigma, color=THEORY, linestyle="--",
                    label="bound $(2\\beta\\Delta/T)^{1/2}+\\sigma$")
-        panel.axhline(sigma, color=THEORY, linewidth=0.8, linestyle="-.", label="$\\sigma$")
+        panel.axhline(sigma, **LEVEL, label="$\\sigma$")
     else:
-        panel.plot(steps, np.sqrt(plain_bound("decaying", steps, run.excess, sigma**2)), color=THEORY, linestyle=":",
+        panel.plot(steps, np.sqrt(plain_bound("decaying", steps, run.excess, sigma**2)), color=THEORY, linestyle="--",
                    label="usual bound")
-        panel.plot(steps[len(steps) // 3:], sigma / 2**0.5 * steps[len(steps) // 3:] ** -0.25, color=THEORY,
-                   linewidth=0.8, linestyle="-.", label="$\\sigma\\,2^{-1/2}\\,T^{-1/4}$")
-    panel.plot(steps, np.sqrt(average_bound(run.parts, run.excess, sigma**2))[at], color=THEORY, linewidth=3.5,
-               alpha=0.45, label="sharp bound")
+        late = steps[len(steps) // 3 :]
+        panel.plot(late, sigma / 2**0.5 * late**-0.25, **LEVEL, label="$\\sigma\\,2^{-1/2}\\,T^{-1/4}$")
+    panel.plot(steps, np.sqrt(average_bound(run.parts, run.excess, sigma**2))[at], **BROAD,
+               label="sharp bound")
 
 
 def _draw_run(panel, run: Run) -> None:
@@ -69,7 +69,7 @@ def _draw_run(panel, run: Run) -> None:
     panel.plot(run.steps[at], least[at], color=color, linewidth=width,
                label=f"{label}: minimum of $E\\Vert\\nabla f\\Vert$")
     if run.noise in ("rademacher", "gaussian"):
-        panel.plot(run.steps[at], np.sqrt(run.rows["average"][at]), color=color, linestyle="--", linewidth=width,
+        panel.plot(run.steps[at], np.sqrt(run.rows["average"][at]), color=color, linestyle="-.", linewidth=width,
                    label=f"{label}: root of the average")
         place = np.maximum.accumulate(np.where(run.rows["norm"] == least, np.arange(len(least)), 0))
         half = 1.96 * run.rows["norm_error"][place]

@@ -12,7 +12,7 @@ from descent.bounds.wide_minima import DIVERGENCE_STEP
 from descent.bounds.wide_minima_summary import kept_share, shares
 from descent.dynamics.scalar_descent import CYCLE, DIVERGED, ENDS, SHARP, UNDECIDED, WIDE
 from descent.dynamics.two_minima import STARTS, crisis, curvature, evaluate, stationary_points, value
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, LEVEL, PREDICTION, THEORY, new_figure
 from descent.statistics import CLAIM_LEVEL, binomial_interval
 
 # Classes of the maps: the ends, with cycles told apart by their period.
@@ -39,8 +39,8 @@ def draw_landscape(steps: Sequence[float]):
         left.plot(place, evaluate(value, place), "o", color=color,
                   label=f"{name}: $f'' = {bend:.3g}$, $2/f'' = {2 / bend:.3g}$")
         right.plot(place, bend, "o", color=color)
-    left.vlines(boundary, -8, evaluate(value, boundary), color=THEORY, linestyle=":", linewidth=1)
-    right.axvline(boundary, color=THEORY, linestyle=":", linewidth=1)
+    left.vlines(boundary, -8, evaluate(value, boundary), **LEVEL)
+    right.axvline(boundary, **LEVEL)
     for color, step in zip((COLORS[3], COLORS[4], COLORS[1]), steps):
         right.axhline(2 / step, color=color, linestyle="--", linewidth=1, label=rf"$2/\alpha$, $\alpha = {step:g}$")
     left.set(xlabel=r"$\theta$", ylabel=r"$f(\theta)$", ylim=(-8, 320))
@@ -105,7 +105,7 @@ def draw_basins(table: Mapping[str, Any], rows: int, ends: Mapping[str, Any]):
                         color=color, markersize=4, capsize=3)
     kept = steps[steps < crisis()]
     exact = np.array([kept_share(float(alpha)) for alpha in kept])
-    bottom.plot(kept, exact, kept, 1 - exact, color=THEORY, linestyle="--", linewidth=1)
+    bottom.plot(kept, exact, kept, 1 - exact, **PREDICTION)
     bottom.set(xscale="log", xlabel=r"step $\alpha$", ylabel="share of the starts", ylim=(-0.04, 1.06))
     _legend(figure, present)
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 
 from descent.dynamics.eigenmodes import greatest_deviations, mode_groups, replicate_times, selected
 from descent.dynamics.kernel_dynamics import KernelDynamics
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import COLORS, LEVEL, PREDICTION, THEORY, band, new_figure, sequence
 
 Table = Mapping[str, np.ndarray]
 LABELS = {"true": COLORS[0], "random": COLORS[1]}
@@ -47,10 +47,10 @@ def draw_mode_decay(dynamics: KernelDynamics, table: Table, size: int, shown: in
         picked = np.unique(np.searchsorted(steps, np.geomspace(max(steps[-1] / 64, 1), steps[-1], shown)))
         measured = sum((run["residual"] @ dynamics.eigenvectors) ** 2 for run in runs)
         predicted = dynamics.descent_factors(eta, steps) ** 2 * measured[0]
-        for color, i in zip((COLORS[4], COLORS[2], COLORS[0], COLORS[3]), picked, strict=False):
+        for color, i in zip(sequence("time", len(picked)), picked, strict=True):
             seen, told = ([row[i, g].sum() / row[0, g].sum() for g in groups] for row in (measured, predicted))
             panel.plot(centres, seen, "o", markersize=3, color=color, label=f"$t={eta * steps[i]:.2g}$")
-            panel.plot(centres, told, color=color, linewidth=1)
+            panel.plot(centres, told, color=color, linewidth=1, linestyle="--")
         panel.set(xscale="log", yscale="log", ylim=(1e-3, 2), xlabel=r"eigenvalue $\lambda_i$ of $H^\infty$",
                   title=f"{labels} labels")
     panels[0].set_ylabel("energy in the modes / first energy")
@@ -70,13 +70,14 @@ def draw_alignment(dynamics: KernelDynamics, targets: Mapping[str, Sequence[np.n
         energies = np.array([dynamics.energies(y)[::-1] / (y @ y) for y in targets[labels]])
         band(shares, index, np.cumsum(energies, axis=1), color, f"{labels} labels")
         errors[labels] = energies[0] @ dynamics.flow_factors([flow_time])[0][::-1] ** 2
-    shares.plot(index, index / len(index), color=THEORY, linestyle=":", label="evenly spread")
-    shares.set(xlabel="index $i$", xscale="log", ylim=(0, 1), title=r"$\sum_{j \leq i}(v_j^\top y)^2/\|y\|^2$")
+    shares.plot(index, index / len(index), **LEVEL, label="evenly spread")
+    shares.set(xlabel="index $i$", xscale="log", ylim=(0, 1.02), title="Labels' energy",
+               ylabel=r"share in the first $i$ modes")
     shares.legend(loc="upper left")
     test.hist(permuted, bins=60, density=True, color=COLORS[1], alpha=0.5, label="random orders")
     test.axvline(errors["true"], color=COLORS[0], label="true labels")
     test.set(xlabel=f"predicted error at $t={flow_time:.3g}$", ylabel="density", title="Permutation test")
-    test.margins(y=0.35)
+    test.margins(y=0.4)
     test.legend(loc="upper left")
     return figure
 
@@ -92,7 +93,7 @@ def draw_width(table: Table, widths: Sequence[int], fraction: float):
             if name == "infinity":
                 distance.vlines(widths, found.min(axis=0), found.max(axis=0), color=color, linewidth=1)
     top = greatest_deviations(table, "deviation_infinity", list(widths), list(LABELS)).mean(axis=0)[-1]
-    distance.loglog(widths, 0.7 * top * np.sqrt(widths[-1] / np.array(widths)), color=THEORY, linestyle="--",
+    distance.loglog(widths, 0.7 * top * np.sqrt(widths[-1] / np.array(widths)), **LEVEL,
                     label=r"$\propto m^{-1/2}$")
     distance.set(xlabel="width $m$", ylabel=r"greatest $\|r-r_{\mathrm{predicted}}\|\,/\,\|r(0)\|$",
                  title="Distance from the prediction")
@@ -104,7 +105,7 @@ def draw_width(table: Table, widths: Sequence[int], fraction: float):
             times.plot(predicted, measured, marker, color=color, markersize=4, alpha=0.7)
         times.plot([], [], marker, color=THEORY, markersize=4, label=f"$m={width}$")
     ends = np.array(times.get_xlim())
-    times.plot(ends, ends, color=THEORY, linestyle="--", linewidth=1)
+    times.plot(ends, ends, **PREDICTION)
     times.set(xlabel=r"predicted by $H^\infty$", ylabel="measured",
               title=f"Flow time to {100 * fraction:.3g}% of the first error")
     times.legend(loc="upper left")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from descent.dynamics.lazy_training import final_rows, finite, greatest_rows, moment_slope, tangent_rows
-from descent.figures import COLORS, THEORY, band, new_figure
+from descent.figures import COLORS, MEASURED, PREDICTION, THEORY, band, label_ends, new_figure, sequence
 
 Table = Mapping[str, np.ndarray]
 RUN_NAMES = {"relu": "ReLU, twins", "smooth": "smooth, twins", "centred": "smooth, no twins", "digits": "ReLU, digits"}
@@ -29,7 +29,7 @@ def draw_scaling(metrics: Mapping[str, Table], looks: Mapping[str, Table], lazy:
         _draw_power(panels[2], scales, greatest_rows(curve, "deviation"), range_of_flips, color)
     names = ("movement", "kernel drift", "distance from limit")
     titles = (r"$\|\theta-\theta(0)\|\,/\,\|\theta(0)\|$", r"$\|K-K(0)\|_F\,/\,\|K(0)\|_F$",
-              r"$\sup_t\,\|u-\bar u\|\,/\,\|y\|$")
+              r"$\mathrm{sup}_t\,\|u-\bar u\|\,/\,\|y\|$")
     for panel, title, name in zip(panels, titles, names, strict=True):
         panel.set(xscale="log", yscale="log", xlabel=r"output scale $\alpha$", title=f"{name}\n{title}")
         panel.legend(loc="lower left", fontsize=7, title="fitted power", title_fontsize=7, handlelength=1)
@@ -51,19 +51,21 @@ def draw_curves(metrics: Table, looks: Table, shown: int = 4):
     figure, ((curves, errors),) = new_figure(1, 2, height=3.5)
     scales = np.unique(finite(metrics)["scale"])
     picked = [*scales[np.unique(np.linspace(0, 0.4 * len(scales), shown).astype(int))], np.inf]
-    for color, scale in zip((*COLORS[:shown], THEORY), picked, strict=False):
+    ends = []
+    for color, scale in zip((*sequence("scale", len(picked) - 1), THEORY), picked, strict=True):
         rows = {name: values[metrics["scale"] == scale] for name, values in metrics.items()}
         samples = rows["squared_error"].reshape(len(np.unique(rows["replicate"])), -1)
         times = rows["flow_time"][: samples.shape[1]]
-        label = rf"$\alpha={scale:.3g}$" if np.isfinite(scale) else r"tangent model, $\alpha\to\infty$"
-        curves.plot(times, np.exp(np.log(samples).mean(axis=0)), color=color, label=label,
-                    linestyle="-" if np.isfinite(scale) else "--")
-    curves.set(yscale="log", xlabel=r"flow time $t=\eta k$", ylabel=r"$\|u-y\|^2\,/\,\|y\|^2$", title="Training error")
-    curves.legend(loc="lower left", fontsize=7)
-    band(errors, scales, final_rows(finite(looks), "test_error"), COLORS[0], "trained networks", marker="o",
+        mean = np.exp(np.log(samples).mean(axis=0))
+        curves.plot(times, mean, color=color, linestyle="-" if np.isfinite(scale) else "--")
+        ends.append((mean[-1], f"{scale:.2g}" if np.isfinite(scale) else r"$\infty$", color))
+    curves.set(yscale="log", xlabel=r"flow time $t=\eta k$", ylabel=r"$\|u-y\|^2\,/\,\|y\|^2$",
+               title=r"Training error, by $\alpha$")
+    label_ends(curves, ends)
+    band(errors, scales, final_rows(finite(looks), "test_error"), MEASURED, "trained networks", marker="o",
          markersize=3)
     limit = tangent_rows(looks)["test_error"]
-    errors.axhline(limit.mean(), color=THEORY, linestyle="--", label=r"tangent model, $\alpha\to\infty$")
+    errors.axhline(limit.mean(), **PREDICTION, label=r"tangent model, $\alpha\to\infty$")
     errors.set(xscale="log", xlabel=r"output scale $\alpha$", ylabel="mean squared error on fresh samples",
                title="Test error at the last flow time", ylim=(0, None))
     errors.legend(loc="lower right")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from descent.dynamics.least_squares_summary import rows_of
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, LEVEL, PREDICTION, new_figure, sequence
 
 Table = Mapping[str, Any]
 
@@ -27,9 +27,9 @@ def draw_growth(growth: Table, paths: Table):
 
 def _draw_univariate(panel, paths: Table) -> None:
     runs = [run for name, run in zip(paths["problem"], paths["run"]) if name == "univariate"]
-    for color, run in zip(COLORS, dict.fromkeys(runs)):
+    for color, run in zip(sequence("step", len(set(runs))), dict.fromkeys(runs)):
         rows = rows_of(paths, problem="univariate", run=run)
-        panel.plot(rows["step"], abs(1 - float(run)) ** rows["step"], color=color, linewidth=1,
+        panel.plot(rows["step"], abs(1 - float(run)) ** rows["step"], color=color, linewidth=1, linestyle="--",
                    label=rf"$\alpha$ = {float(run):g}")
         panel.scatter(rows["step"], rows["error"], s=7, color=color, rasterized=True)
     panel.set(yscale="log", xlabel="step $k$", ylabel=r"$|\theta^k| \, / \, |\theta^0|$", ylim=(1e-7, 1e10),
@@ -49,8 +49,8 @@ def _draw_generic(panel, growth: Table) -> None:
             panel.plot(ratios, [rows["factor"][chosen][0] for chosen in each], color=color, linewidth=0.7,
                        label=name if replicate == 0 else None)
         panel.scatter(np.tile(ratios, len(means)), means, s=5, color=color, rasterized=True)
-    panel.axhline(1, color=THEORY, linewidth=0.8, linestyle=":")
-    panel.axvline(1, color=THEORY, linewidth=0.8, linestyle=":")
+    panel.axhline(1, **LEVEL)
+    panel.axvline(1, **LEVEL)
     panel.set(xlabel=r"step size $\alpha \, / \, (2/\rho)$", ylabel="growth of the error per step")
     panel.set_title("random starts")
     for line in panel.legend(loc="upper left").get_lines():
@@ -96,12 +96,12 @@ def _draw_departures(panel, departures: Table) -> None:
     ratios = np.unique(departures["ratio"])
     # Side by side, so that the step sizes do not hide one another.
     shifts = np.linspace(-0.9, 0.9, len(ratios)) if len(ratios) > 1 else [0.0]
-    for color, ratio, shift in zip((COLORS[3], COLORS[4], COLORS[5], COLORS[7], *COLORS[:3]), ratios, shifts):
+    for color, ratio, shift in zip(sequence("step", len(ratios)), ratios, shifts):
         rows = (departures["ratio"] == ratio) & departures["departed"]
         times = departures["step"][rows] * np.log(departures["factor"][rows])
         panel.plot(departures["bits"][rows] + shift, times, ".", color=color, markersize=3, rasterized=True,
                    label=rf"$\alpha \rho / 2$ = {ratio:g}")
     line = np.array([departures["bits"].min(), departures["bits"].max()])
-    panel.plot(line, line * np.log(2), color=THEORY, linewidth=1, label=r"bits · $\ln 2$")
+    panel.plot(line, line * np.log(2), **PREDICTION, label=r"bits · $\ln 2$")
     panel.set(xlabel="significant bits", ylabel=r"departure $k$ · $\ln|1 - \alpha\rho|$")
     panel.legend(loc="upper left", markerscale=2)

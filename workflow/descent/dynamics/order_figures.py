@@ -9,10 +9,9 @@ import numpy as np
 
 from descent.dynamics.order_summary import NAMES
 from descent.dynamics.width_order import best_rows
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import LEVEL, THEORY, label_ends, new_figure, sequence
 
 CUT = 0.4  # of the zero network's error: the linear axis ends below the start, where all curves fall alike
-LABEL_GAP = 0.085  # of the axes' height, between labels at the curves' ends
 
 
 def draw_mse(runs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]], level: float):
@@ -23,9 +22,10 @@ def draw_mse(runs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]], l
     figure, axes = new_figure(2, len(runs), height=5.0, sharey="row", sharex="col")
     labels: list[tuple] = []
     for (top, bottom), (title, metrics, endings) in zip(axes.T, runs):
+        factors = np.unique(endings["factor"]).tolist()
         ends = [_curve(color, factor, metrics, endings, (top, bottom)) for color, factor in zip(
-            COLORS, np.unique(endings["factor"]).tolist())]
-        bottom.axhline(2 * level * endings["null_risk"].mean(), color=THEORY, linestyle=":", linewidth=1)
+            sequence("width", len(factors)), factors)]
+        bottom.axhline(2 * level * endings["null_risk"].mean(), **LEVEL)
         top.set_title(title, fontsize=8.5)
         bottom.set(yscale="log", xlabel="iteration / 1000")
         bottom.minorticks_off()
@@ -34,7 +34,7 @@ def draw_mse(runs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]], l
     axes[1, 0].set_ylabel("mean squared error")
     axes[0, 0].set_ylim(0, CUT * max(2 * endings["null_risk"].mean() for _, _, endings in runs))
     for panel, ends in labels:
-        _label(panel, ends)
+        label_ends(panel, [end for end in ends if end], 0.085)
     return figure
 
 
@@ -54,19 +54,6 @@ def _curve(color, factor, metrics, endings, panels):
         panel.fill_between(time, curves.min(axis=0), curves.max(axis=0), color=color, alpha=0.2, linewidth=0,
                            rasterized=True)
     return curves[:, -1].mean(), f"\u00d7{factor}", color
-
-
-def _label(panel, ends):
-    found = sorted((end for end in ends if end), key=lambda end: end[0])
-    right, _ = panel.get_xlim()[1], panel.get_ylim()  # limits are settled when they are asked for
-    wanted = [panel.transAxes.inverted().transform(panel.transData.transform((right, y)))[1] for y, _, _ in found]
-    places = list(wanted)
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + LABEL_GAP)
-    for height, place, (_, text, color) in zip(wanted, places, found):
-        panel.annotate(text, (1, height), (1.07, place), xycoords="axes fraction", textcoords="axes fraction",
-                       color=color, fontsize=8, va="center", annotation_clip=False,
-                       arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0})
 
 
 def draw_sweep(rows: Sequence[Mapping[str, Any]], optimizers: Sequence[Mapping[str, Any]], starts: Sequence[str],

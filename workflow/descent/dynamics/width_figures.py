@@ -8,11 +8,10 @@ import numpy as np
 
 from descent.dynamics.width_checks import law_band, power_law
 from descent.dynamics.width_summary import SETS, STARTS, at_horizon, geometric_mean
-from descent.figures import COLORS, THEORY, new_figure
+from descent.figures import COLORS, DATA_SETS, THEORY, label_ends, new_figure
 
 Table = Mapping[str, np.ndarray]
 # Colour tells the data set, the marker the start.
-SET_COLORS = {"synthetic_regression": COLORS[0], "diabetes": COLORS[1]}
 MARKERS = {"theorem": {"marker": "o", "fillstyle": "full"}, "antisymmetric": {"marker": "D", "fillstyle": "none"}}
 LINES = {"theorem": "-", "antisymmetric": (0, (5, 2))}
 SHIFTS = {"theorem": 1 / 1.06, "antisymmetric": 1.06}
@@ -26,7 +25,7 @@ def draw_predictions(tables: Mapping[str, Table], widths: Sequence[int]):
         for panel, width in zip(row, widths, strict=True):
             chosen = (table["width"] == width) & (table["replicate"] == 0)
             times = table["flow_time"][chosen]
-            for column, style, line in (("network", "-", 1.3), ("kernel", ":", 2.0)):
+            for column, style, line in (("network", "-", 1.3), ("kernel", "--", 1.8)):
                 for color, outputs in zip(COLORS, table[column][chosen].T, strict=False):
                     panel.plot(times, outputs, color=color, linestyle=style, linewidth=line)
             panel.set_xscale("symlog", linthresh=0.1, linscale=0.5)
@@ -37,7 +36,7 @@ def draw_predictions(tables: Mapping[str, Table], widths: Sequence[int]):
     for panel in axes[-1]:
         panel.set_xlabel("flow time $t$")
     handles = [axes[0, 0].plot([], [], color=THEORY, linestyle=style, linewidth=line)[0]
-               for style, line in (("-", 1.3), (":", 2.0))]
+               for style, line in (("-", 1.3), ("--", 1.8))]
     figure.legend(handles, ["network", "kernel dynamics with $H^\\infty$"], loc="outside lower center", ncols=2)
     return figure
 
@@ -51,7 +50,7 @@ def draw_deviation(tables: Mapping[str, Table], short: float, horizon: float):
             mine = {key.rsplit("_", 1)[1]: at_horizon(table, time) for key, table in tables.items()
                     if key.rsplit("_", 1)[0] == name}
             for start, table in mine.items():
-                _draw_fit(panel, table, start)
+                _draw_fit(panel, table, start, DATA_SETS[name])
             _guide(panel, mine["theorem"], "deviation", -0.5)
             panel.set_title(f"{SETS[name]}, up to $t={time:g}$")
             panel.legend(loc="upper right", handlelength=2.6)
@@ -62,8 +61,7 @@ def draw_deviation(tables: Mapping[str, Table], short: float, horizon: float):
     return figure
 
 
-def _draw_fit(panel, table: Table, start: str) -> None:
-    color = COLORS[0 if start == "theorem" else 1]
+def _draw_fit(panel, table: Table, start: str, color: str) -> None:
     widths, values = table["width"], table["deviation"]
     law = power_law(widths, values)
     at = np.geomspace(widths.min(), widths.max(), 30)
@@ -82,8 +80,10 @@ def _guide(panel, table: Table, column: str, exponent: float, lift: float = 1.8,
     heights = end * (widths / widths[-1]) ** exponent
     panel.loglog(widths, heights, color=THEORY, linestyle=style, linewidth=1.1)
     label, place, offset = (("$m^{-1/2}$", len(widths) // 2, (2, 2)) if exponent == -0.5
-                            else ("$m^{-3/4}$", -1, (5, -3)))
-    panel.annotate(label, (widths[place], heights[place]), offset, textcoords="offset points", color=THEORY)
+                            else ("$m^{-3/4}$", len(widths) // 2, (0, 0)))
+    panel.annotate(label, (widths[place], heights[place]), offset, textcoords="offset points", color=THEORY,
+                   ha="left" if exponent == -0.5 else "center", va="baseline" if exponent == -0.5 else "center",
+                   bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.5}, zorder=3)
 
 
 QUANTITIES = {
@@ -99,30 +99,27 @@ def draw_laws(tables: Mapping[str, Table], time: float):
     figure, axes = new_figure(2, 2, height=5.6, sharex=True)
     chosen = {name: at_horizon(table, time) for name, table in tables.items()}
     for panel, (column, (label, title)) in zip(axes.flat, QUANTITIES.items(), strict=True):
-        for name, table in chosen.items():
-            data, start = name.rsplit("_", 1)
-            _draw_replicates(panel, table, column, data, start)
+        fits = {name: _draw_replicates(panel, table, column, *name.rsplit("_", 1)) for name, table in chosen.items()}
         highest = max(chosen.values(), key=lambda table, column=column: float(np.median(table[column])))
         if column == "drift":
             _guide(panel, highest, column, -0.75, 0.5, "-.")
         _guide(panel, highest, column, -0.5, 8.0 if column == "drift" else 1.8)
         panel.set(ylabel=label, title=title)
+        label_ends(panel, [end for name, end in fits.items() if name.endswith("_theorem")])
     for panel in axes[-1]:
         panel.set_xlabel("width $m$")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
-def _draw_replicates(panel, table: Table, column: str, data: str, start: str) -> None:
-    widths, color = np.unique(table["width"]), SET_COLORS[data]
+def _draw_replicates(panel, table: Table, column: str, data: str, start: str) -> tuple[float, str, str]:
+    widths, color = np.unique(table["width"]), DATA_SETS[data]
     law = power_law(table["width"], table[column])
     panel.loglog(table["width"] * SHIFTS[start], table[column], linestyle="", color=color, markersize=2.6,
                  markeredgewidth=0.7, **MARKERS[start])
     panel.loglog(widths, np.exp(law.intercept) * widths.astype(float) ** law.exponent, color=color, linewidth=1.1,
                  linestyle=LINES[start], label=f"{SETS[data]}, {STARTS[start]}", **MARKERS[start], markersize=0)
-    if start == "theorem":
-        panel.annotate(f"${law.exponent:.2f}$", (widths[-1], np.exp(law.intercept) * float(widths[-1]) ** law.exponent),
-                       (6, 0), textcoords="offset points", color=color, va="center")
+    return float(np.exp(law.intercept) * float(widths[-1]) ** law.exponent), f"${law.exponent:.2f}$", color
 
 
 def draw_horizon_and_step(tables: Mapping[str, Table], steps: Mapping[str, Table]):
@@ -153,7 +150,7 @@ def _draw_exponents(panel, tables: Mapping[str, Table]) -> None:
         laws = [power_law(rows["width"], rows["deviation"]) for rows in (at_horizon(table, time) for time in times)]
         middle = np.array([law.exponent for law in laws])
         ends = np.array([[law.exponent - law.low, law.high - law.exponent] for law in laws]).T
-        panel.errorbar(times * SHIFTS[start], middle, ends, color=SET_COLORS[data], linestyle=LINES[start],
+        panel.errorbar(times * SHIFTS[start], middle, ends, color=DATA_SETS[data], linestyle=LINES[start],
                        linewidth=1.2, markersize=4, capsize=2, label=f"{SETS[data]}, {STARTS[start]}", **MARKERS[start])
     panel.set(xscale="log", xlabel="horizon $t$", ylabel="exponent of the width", title="Exponent of the deviation")
     panel.set_xticks(times, [f"{time:g}" for time in times])

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from descent.claims import Outcome, check, report_only, write_claims
 from descent.data.planted_relu import read_teacher, stream, teacher_squares
-from descent.figures import COLORS, THEORY, new_figure, save_figure
+from descent.figures import LEVEL, STARTS, new_figure, save_figure, sequence
 from descent.learning_curves import draw_risk, objective_panels, run_endings, shared_legend
 from descent.pipeline.randomness import generator
 from descent.pipeline.settings import Block, Positive, Size
@@ -232,32 +232,32 @@ def _by_initialization(settings, inputs):
 def figure_learning_rate(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     """Objective by epoch for each learning rate, one panel for each initialization."""
     labels = [f"$\\eta$ = {rate:g}" for rate in settings["rates"]]
-    figure, _ = objective_panels(_by_initialization(settings, inputs), labels, settings["epochs"])
+    figure, _ = objective_panels(_by_initialization(settings, inputs), labels, settings["epochs"], "step")
     save_figure(figure, outputs, settings["preview"])
 
 
 def figure_width(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     """Objective by epoch for each width, one panel for each initialization; vertical lines where the rate is halved."""
     labels = [f"r / r$_0$ = {factor}" for factor in settings["factors"]]
-    figure, axes = objective_panels(_by_initialization(settings, inputs), labels, settings["epochs"])
+    figure, axes = objective_panels(_by_initialization(settings, inputs), labels, settings["epochs"], "width")
     for panel in axes:
         for epoch in range(settings["halve_every"], settings["epochs"], settings["halve_every"]):
-            panel.axvline(epoch + 0.5, color=THEORY, linewidth=0.7, linestyle=":")
+            panel.axvline(epoch + 0.5, **LEVEL)
     save_figure(figure, outputs, settings["preview"])
 
 
 def figure_population_risk(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
     """Objective (dots) and closed-form risk (lines) by epoch for each width; below, their relative difference."""
-    sizes = {"height": 4.8, "height_ratios": (3, 2)}
-    figure, axes = new_figure(2, len(settings["initializations"]), sharex=True, sharey="row", **sizes)
+    figure, axes = new_figure(2, len(settings["initializations"]), 4.8, sharex=True, sharey="row", height_ratios=(3, 2))
+    colors = sequence("width", len(settings["factors"]))
     for (top, bottom), init in zip(axes.T, settings["initializations"]):
-        for color, path in zip(COLORS, inputs[init]):
+        for color, path in zip(colors, inputs[init]):
             draw_risk(top, bottom, path, settings["epochs"], color)
         top.set(title=f"{init} initialization", xscale="log", yscale="log")
         bottom.set(xlabel="epoch")
     axes[0, 0].set_ylabel("objective (dots) and\nclosed-form risk (lines)")
     axes[1, 0].set_ylabel("objective / risk $-$ 1, in %")
-    shared_legend(figure, axes[0, 0], [f"r / r$_0$ = {factor}" for factor in settings["factors"]])
+    shared_legend(figure, axes[0, 0], [f"r / r$_0$ = {factor}" for factor in settings["factors"]], colors)
     save_figure(figure, outputs, settings["preview"])
 
 
@@ -268,8 +268,8 @@ def figure_final_objective(settings: dict[str, Any], inputs: Mapping[str, Any], 
     table = {name: np.array(column) for name, column in read_table(inputs["width"]).items()}
     figure, ((axes,),) = new_figure(1, 1, height=3.0)
     axes.set(xscale="log", yscale="log", xlabel="r / r$_0$", ylabel="objective of the last epoch")
-    for color, shift, init in zip(COLORS, (0.97, 1.03), settings["initializations"]):
-        rows = table["initialization"] == init
+    for shift, init in zip((0.97, 1.03), settings["initializations"]):
+        rows, color = table["initialization"] == init, STARTS[init]
         factor, last = table["factor"][rows], table["objective"][rows]
         ended = np.isfinite(last)
         axes.plot(shift * factor[ended], last[ended], "o", color=color, alpha=0.5, markersize=4, markeredgewidth=0)
