@@ -12,7 +12,6 @@ from descent.report.templates import ReportError
 
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
-_SHIFT = re.compile(r"translate\(([-\d.]+)(?:[ ,]+([-\d.]+))?\)")
 _LONGEST_SHARED = 1000  # characters of a path; longer ones are curves, of one figure only
 
 
@@ -78,19 +77,10 @@ class Drawings:
                 attributes["class"] = self._class(re.sub(r"\s*([:;])\s*", r"\1", value).strip("; "))
             else:
                 attributes[name] = value if value.startswith("data:") else " ".join(value.split())
-        element.attrib = attributes if element.tag != "use" else _placed(attributes)
+        element.attrib = attributes
 
     def _class(self, style: str) -> str:
         return self._classes.setdefault(style, f"s{len(self._classes)}")
-
-
-def _placed(attributes: dict[str, str]) -> dict[str, str]:
-    # Letters are most of a figure's elements: x and y say in half the bytes where each one stands.
-    shift = _SHIFT.fullmatch(attributes.get("transform", ""))
-    if shift is None or "x" in attributes or "y" in attributes:
-        return attributes
-    place = {name: value for name, value in zip("xy", shift.groups()) if value and float(value)}
-    return {**{name: value for name, value in attributes.items() if name != "transform"}, **place}
 
 
 def _references(name: str, value: str) -> list[str]:
