@@ -66,7 +66,7 @@
 
   // A link may point into what is folded away.
   const open = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(location.hash.slice(1));
     for (let fold = target && target.closest("main details"); fold; fold = fold.parentElement.closest("details")) {
       fold.open = true;
     }

@@ -112,26 +112,26 @@
   };
 
   const read = () => {
-    const [place, ...rest] = decodeURI(location.hash.slice(1)).split("&");
+    const [place, ...rest] = location.hash.slice(1).split("&");
     if (place !== PLACE || !rest.length) return false;
     const query = new URLSearchParams(location.hash.slice(place.length + 2));
     reset();
     FILTERS.forEach((name) => { if (values(name).includes(query.get(name))) state[name] = query.get(name); });
     const sort = query.get("sort") || "id";
-    state.falling = sort.startsWith("-");
-    if (sort.replace("-", "") in SORTS) state.sort = sort.replace("-", "");
+    const column = sort.replace(/^-/, "");
+    if (Object.hasOwn(SORTS, column)) Object.assign(state, { sort: column, falling: sort !== column });
     state.text = (query.get("text") || "").toLowerCase();
     return true;
   };
 
-  const follow = (event) => {
+  const follow = () => {
     if (read()) {
       show();
       document.getElementById(PLACE).scrollIntoView();
       return;
     }
     // A link to a claim that is filtered away shows it.
-    const target = claims.find((claim) => `#${claim.anchor.id}` === decodeURIComponent(location.hash));
+    const target = claims.find((claim) => `#${claim.anchor.id}` === location.hash);
     if (!target || !target.row.hidden) return;
     reset();
     show();

@@ -79,6 +79,12 @@ def test_every_anchor_resolves_and_has_one_place(opened):
     assert drawn == 0
 
 
+@pytest.mark.parametrize("fragment", ["#%", "#sec-ledger&verdict=%&sort=-none", "#nowhere"])
+def test_an_address_that_means_nothing_does_no_harm(opened, fragment):
+    page = opened(fragment)
+    assert page.evaluate(SHOWN) == opened().evaluate(SHOWN)
+
+
 def test_headings_figures_tables_claims_and_theorems_link_to_themselves(opened):
     page = opened()
     for place in ("sec-valley", "sec-valley-along", "fig-valley-width", "tbl-valley", "claim-tau.3", "eq-valley",

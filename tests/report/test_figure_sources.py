@@ -31,3 +31,4 @@ def test_many_runs_are_one_list():
     assert "Data: [spectrum](../bowl/runs/eta=0.1/spectrum.parquet)" in line
     assert ':::: {.runs title="metrics of 3 runs"}\n- [eta=0.1](../bowl/runs/eta=0.1/metrics.parquet)\n' in line
     assert line.count("](../bowl/runs/") == 4
+    assert ':::: {.runs title="Data: metrics of 3 runs"}' in with_sources(FIGURE, [{**SOURCE, "data": runs}])

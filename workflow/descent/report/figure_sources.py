@@ -34,7 +34,9 @@ def source_line(source: Mapping[str, Any]) -> str:
         f"`{source['command']}`{{.command}}",
     ]
     line = "\n".join(f"[{part}]{{.item}}" for part in parts)
-    return "\n".join(["::::: {.figure-source}", line, *(_runs(*group) for group in several.items()), ":::::"])
+    lists = [_runs(name if single or number else f"Data: {name}", paths)
+             for number, (name, paths) in enumerate(several.items())]
+    return "\n".join(["::::: {.figure-source}", line, *lists, ":::::"])
 
 
 def code_anchor(entry: str) -> str:

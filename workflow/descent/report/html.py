@@ -14,7 +14,7 @@ from descent.report.pandoc import convert, desk
 from descent.report.templates import ReportError, read_text
 from descent.report.view_data import with_data
 
-_IMAGE = re.compile(r'<img\s+src="\.\./([^"/]+)/figures/([^"/]+\.svg)"(?:\s+class="[^"]*")?(?:\s+alt="([^"]*)")?\s*/?>')
+_IMAGE = re.compile(r'<img\s[^>]*?src="([^"]*)"[^>]*>')
 
 
 def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Path]) -> None:
@@ -27,9 +27,11 @@ def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Pa
     options = ["--mathml", "--toc", "--toc-depth=3", "--section-divs", "--default-image-extension=svg"]
     with desk([]) as directory:
         page = convert(directory, inputs["source"], "html5", inputs, options)
-    page, shared = _with_figures(plain_tables(outlined(legible_formulas(page))), inputs["figures"])
+    page = plain_tables(outlined(legible_formulas(page)))
+    faces = font_faces(page, inputs["fonts"])
     page = with_data(page, inputs["views"])
-    styles = "".join([font_faces(page, inputs["fonts"]), "\n", *map(read_text, inputs["styles"]), shared])
+    page, shared = _with_figures(page, inputs["figures"])
+    styles = "".join([faces, "\n", *map(read_text, inputs["styles"]), shared])
     page = page.replace("</head>", f"<style>\n{styles}</style>\n{_script(inputs['early'])}</head>", 1)
     before, end, after = page.rpartition("</body>")
     scripts = "".join(map(_script, inputs["scripts"]))
@@ -37,14 +39,14 @@ def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Pa
 
 
 def _with_figures(page: str, paths: list[Path]) -> tuple[str, str]:
-    figures = {path.parts[-3:]: path for path in paths}
+    figures = {"/".join(("..", *path.parts[-3:])): path for path in paths}
     drawings = Drawings()
 
     def drawing(match: re.Match) -> str:
-        path = figures.get((match[1], "figures", match[2]))
-        if path is None:
-            raise ReportError(f"report: there is no figure ../{match[1]}/figures/{match[2]}")
-        return drawings.inline(path, unescape(match[3] or ""))
+        if match[1] not in figures:
+            raise ReportError(f"report: there is no figure {match[1]}")
+        label = re.search(r'\salt="([^"]*)"', match[0])
+        return drawings.inline(figures[match[1]], unescape(label[1]) if label else "")
 
     page = _IMAGE.sub(drawing, page)
     return page.replace("<main ", f"{drawings.sheet()}\n<main ", 1), drawings.styles() + "\n"
