@@ -26,7 +26,12 @@ rule report_html:
     input:
         stage_inputs("results/report/report.html"),
     output:
-        html="results/report/report.html",
+        html=report(
+            "results/report/report.html",
+            caption="../../report/workflow/report.rst",
+            category="Report and claims",
+            labels={"document": "report", "format": "HTML"},
+        ),
     params:
         command=stage_command("results/report/report.html"),
     log:
@@ -112,6 +117,7 @@ rule report:
         "results/report/report.tex",
         "results/report/report.pdf",
         "results/report/verdict.txt",
+        "results/claims.html",
 
 
 rule verify:

@@ -33,7 +33,7 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
     for section in sections:
         section["text"] = _without(absent, section["text"])
     proofs = [_without(absent, render(path, {"claims": claims})) for path in inputs["proofs"]]
-    anchors = _figure_anchors("\n".join([*(section["text"] for section in sections), *proofs]))
+    anchors = figure_anchors("\n".join([*(section["text"] for section in sections), *proofs]))
     context = {
         **settings, "sections": sections, "proofs": proofs, "claims": claims, "documents": DOCUMENT_TITLES,
         "rows": [_ledger_row(claim, anchors, settings["sections"]) for claim in claims.values()],
@@ -78,8 +78,8 @@ def _section(name: str, path: Path, values: Path, block: Mapping[str, Any], clai
     return {"name": name, "text": text.strip(), "findings": numbers.get("findings", [])}
 
 
-def _figure_anchors(text: str) -> dict[str, str]:
-    """`study/figure` -> the id that a section gives to it."""
+def figure_anchors(text: str) -> dict[str, str]:
+    """`study/figure` -> the id that a section of the report's Markdown `text` gives to it."""
     found = re.findall(r"\]\(\.\./([^/()\s]+)/figures/([^/()\s]+)\)\{#(fig-[\w.-]+)", text)
     return {f"{study}/{name}": anchor for study, name, anchor in found}
 

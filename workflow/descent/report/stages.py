@@ -8,7 +8,8 @@ from typing import Any
 
 from descent.pipeline.stage import Stage
 
-SOURCE, LEDGER, REFERENCES = "results/report/report.md", "results/claims.parquet", "report/refs.bib"
+SOURCE, REFERENCES = "results/report/report.md", "report/refs.bib"
+LEDGER, LEDGER_CSV, LEDGER_PAGE = "results/claims.parquet", "results/claims.csv", "results/claims.html"
 FILTER, STYLE = "report/filters/crossref.lua", "report/theme/report.css"
 FONTS = tuple(
     f"report/theme/fonts/stix-two-{face}.woff"
@@ -21,7 +22,7 @@ def stages(title: str, sections: list[str], study_settings: Mapping[str, Mapping
            preview: bool, claims: Mapping[str, str], values: Mapping[str, str],
            figures: Mapping[str, list[dict[str, str]]], provenance: list[dict[str, Any]],
            master_seed: int | None = None) -> list[Stage]:
-    """The report's stages, in order: ledger, source, HTML, LaTeX, PDF and verdict.
+    """The report's stages, in order: ledger, source, HTML, LaTeX, PDF, verdict and the ledger's page.
 
     `sections`: the studies in the order of the report; `engine`: `latex` or `typst` (see `tools.pdf_engine`);
     `claims`, `values` and `figures`: outputs by study; `provenance`: rows with stage, entry, code (digest), count (of
@@ -43,11 +44,14 @@ def stages(title: str, sections: list[str], study_settings: Mapping[str, Mapping
     }
     return [
         Stage("ledger", "descent.report.ledger:ledger", {}, {"claims": tuple(claims[name] for name in sections)},
-              {"claims": LEDGER}),
+              {"claims": LEDGER, "csv": LEDGER_CSV}),
         Stage("report_source", "descent.report.assembly:source", settings, inputs, {"source": SOURCE}),
         *_documents([figure["svg"] for figure in shown], [figure["pdf"] for figure in shown], engine),
         Stage("verdict", "descent.report.verdict:verdict", {}, {"claims": LEDGER},
               {"verdict": "results/report/verdict.txt"}),
+        Stage("ledger_page", "descent.report.ledger_page:ledger_page", {"title": title, "preview": preview},
+              {"claims": LEDGER, "page": REPORT["html"], "template": "report/workflow/claims.html"},
+              {"html": LEDGER_PAGE}),
     ]
 
 
