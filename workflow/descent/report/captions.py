@@ -14,6 +14,9 @@ from descent.report.assembly import figure_anchors
 from descent.report.stages import LEDGER, REPORT, SOURCE
 from descent.report.templates import read_text
 
+# Links lead to places of the report's page, an id may be there only once, and styles belong to its widths.
+_FOREIGN = re.compile(r'</?(?:a|code)\b[^>]*>| (?:id|style)="[^"]*"|<annotation\b.*?</annotation>')
+
 
 class Captions:
     """HTML without links, in short lines, from the report as a page and in Markdown; read when first asked for."""
@@ -59,8 +62,7 @@ class Captions:
 
     def _element(self, name: str, start: int) -> str:
         found = re.compile(rf"<{name}\b[^>]*>(.*?)</{name}>", re.DOTALL).search(self._page, max(start, 0))
-        # Links lead to places of the report's page, and an id may be there only once.
-        return re.sub(r'</?(?:a|code)\b[^>]*>| (?:id|style)="[^"]*"|<annotation\b.*?</annotation>', "", found[1]) if found else ""
+        return _FOREIGN.sub("", found[1]) if found else ""
 
 
 def _short_lines(html: str) -> str:

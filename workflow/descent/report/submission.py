@@ -27,8 +27,8 @@ from descent.report.tools import pdf_engine
 FOLDER, LABORATORY = "submission", "laboratory"
 TEMPLATE = Path("report/workflow/reproduce.md")
 # What the laboratory is, apart from its tests and benchmarks.
-SOURCES = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile", "config.yaml", "docs", "envs",
-           "preview.yaml", "profiles", "pyproject.toml", "report", "workflow")
+SOURCES = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile", "config.yaml", "docs",
+           "envs", "preview.yaml", "profiles", "pyproject.toml", "report", "workflow")
 
 
 class SubmissionError(ValueError):
