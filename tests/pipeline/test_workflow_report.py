@@ -15,7 +15,7 @@ PAGE = "results/workflow.html"
 
 def shown(laboratory) -> dict[str, dict]:
     text = laboratory.path(PAGE).read_text("utf-8")
-    return json.loads(re.search(r"^ *var results = (.*);$", text, re.MULTILINE)[1])
+    return json.loads(re.search(r'<script id="results">\s*var results = (.*?);\s*</script>', text, re.DOTALL)[1])
 
 
 def test_the_page_shows_all_figures_with_their_captions(laboratory):
@@ -26,7 +26,7 @@ def test_the_page_shows_all_figures_with_their_captions(laboratory):
     figures = {str(path.relative_to(laboratory.root)) for path in laboratory.root.glob("results/*/figures/*.svg")}
     assert results.keys() == {*figures, REPORT["html"], "results/claims.html", "results/claims.csv"}
     for path in figures:
-        assert re.search(r"Figure (<[^>]*>)*\d+", unescape(results[path]["caption"]))
+        assert re.search(r"Figure\s\d+", unescape(results[path]["caption"]))
         assert results[path]["labels"]["format"] == "SVG"
     for claim in read_claims(laboratory.path(LEDGER)):
         if claim.figure:
@@ -49,7 +49,7 @@ def test_a_page_of_what_is_missing_or_stale_is_refused_in_one_line(laboratory, t
         done = place.snakemake("--report", PAGE, check=False)
         assert done.returncode != 0
         line, = [line for line in done.stderr.splitlines() if line.startswith("descent: ")]
-        assert f"missing or stale, among them {name}: run the workflow" in line
+        assert line.startswith(f"descent: {name}: missing or stale")
         assert "Traceback" not in done.stderr
         assert not place.path(PAGE).exists()
     assert table.read_bytes() == original[:100]

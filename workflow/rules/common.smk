@@ -52,8 +52,9 @@ def session():
     # the targets are known. Snakemake sees neither code nor contents: what is stale is forced to run.
     found = Session(PLAN, workflow.dag_settings.targets or {"report"})
     if found.stale and _only_reports():
-        print(f"descent: {len(found.stale)} files are missing or stale, among them {min(found.stale)}: "
-              "run the workflow before you ask for its report (snakemake -n says why)", file=sys.stderr)
+        more = f" (and {len(found.stale) - 1} more)" if len(found.stale) > 1 else ""
+        print(f"descent: {min(found.stale)}: missing or stale{more}; run the workflow before you ask for its report "
+              "(snakemake -n says why)", file=sys.stderr)
         sys.exit(1)
     refusal = found.refusal() if workflow.local_exec and not workflow.dryrun else None
     if refusal:
