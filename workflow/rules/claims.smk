@@ -74,7 +74,7 @@ rule ledger_page:
     input:
         stage_inputs("results/claims.html"),
     output:
-        html=report(
+        page=report(
             "results/claims.html",
             caption="../../report/workflow/claims.rst",
             category="Report and claims",

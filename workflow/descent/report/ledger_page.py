@@ -20,4 +20,4 @@ def ledger_page(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict
                                      lstrip_blocks=True)
     template = environment.from_string(inputs["template"].read_text(encoding="utf-8"))
     page = template.render(**settings, claims=captions.claims, rows=captions.rows(captions.claims))
-    outputs["html"].write_text(page, encoding="utf-8")
+    outputs["page"].write_text(page, encoding="utf-8")

@@ -51,7 +51,7 @@ def stages(title: str, sections: list[str], study_settings: Mapping[str, Mapping
               {"verdict": "results/report/verdict.txt"}),
         Stage("ledger_page", "descent.report.ledger_page:ledger_page", {"title": title, "preview": preview},
               {"claims": LEDGER, "page": REPORT["html"], "template": "report/workflow/claims.html"},
-              {"html": LEDGER_PAGE}),
+              {"page": LEDGER_PAGE}),
     ]
 
 
