@@ -10,12 +10,15 @@ unexport PYTHONPATH PYTHONHOME
 # $(call within,FOLDER) runs what follows with the programs of that environment first.
 within = PATH="$$PWD/$(1)/bin:$$PATH"
 
-.PHONY: help report preview verify store test test-cluster lint benchmark lock clean environment
+overlays = $(if $(CONFIG),--configfile $(CONFIG))
+
+.PHONY: help report preview verify submission store test test-cluster lint benchmark lock clean environment
 
 help:
 	@echo "make report      the whole laboratory at full size: results/report/report.html, .tex and .pdf"
 	@echo "make preview     the same at small sizes, in at most 3 minutes"
 	@echo "make verify      prove that nothing shown is stale"
+	@echo "make submission  the report and all that makes it again, in results/submission.zip"
 	@echo "make store       what the store of finished stages holds, and what it saved"
 	@echo "make test        the test suite"
 	@echo "make test-cluster  the workflow on a real Slurm of virtual nodes (root, and Debian's packages of Slurm)"
@@ -23,19 +26,22 @@ help:
 	@echo "make benchmark   measured against PyTorch and JAX: benchmarks/RESULTS.md"
 	@echo "make lock        compile envs/*.txt anew from pyproject.toml"
 	@echo "make clean       remove results and environments; the store .descent stays"
-	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON) LOCK=$(LOCK) (envs/cuda.txt: for GPUs; envs/s3.txt: for stores on S3)"
+	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON) LOCK=$(LOCK) CONFIG=$(CONFIG) (files on top of config.yaml) (envs/cuda.txt: for GPUs; envs/s3.txt: for stores on S3)"
 
 environment:
 	@envs/create "$(PYTHON)" .venv $(LOCK)
 
 report: environment
-	@$(call within,.venv) snakemake report --cores $(CORES)
+	@$(call within,.venv) snakemake report --cores $(CORES) $(overlays)
 
 preview: environment
 	@$(call within,.venv) snakemake report --cores $(CORES) --configfile preview.yaml
 
 verify: environment
-	@$(call within,.venv) snakemake verify --cores $(CORES)
+	@$(call within,.venv) snakemake verify --cores $(CORES) $(overlays)
+
+submission: environment
+	@$(call within,.venv) snakemake submission --cores $(CORES) $(overlays)
 
 store: environment
 	@$(call within,.venv) python -m descent store

@@ -11,7 +11,7 @@ from pydantic import Field
 from descent.__main__ import _stage_parser, stage_of
 from descent.pipeline import discovery, settings
 from descent.pipeline.fingerprint import Fingerprints
-from descent.pipeline.plan import REPORT, VERDICT, Plan
+from descent.pipeline.plan import LEDGER_PAGE, REPORT, VERDICT, Plan
 from descent.pipeline.recipes import Identity, by_name
 from descent.pipeline.settings import Block, ConfigError
 from descent.pipeline.stage import Stage
@@ -66,7 +66,8 @@ ALONE = "results/other/tables/alone.parquet"
 
 def report_stages(plan, plans):
     tables = tuple(path for study in plans for stage in study.stages for path in stage.outputs.values())
-    return [Stage("report", OTHER, {}, {"tables": tables}, {path: path for path in (*REPORT, VERDICT)}, seconds=1.0)]
+    made = {path: path for path in (*REPORT, VERDICT, LEDGER_PAGE)}
+    return [Stage("report", OTHER, {}, {"tables": tables}, made, seconds=1.0)]
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +106,7 @@ def test_stages_are_those_of_the_configured_data_and_studies():
 
 
 def test_a_setting_changes_the_recipes_of_what_reads_it_and_of_what_reads_that():
-    everywhere = set(REPORT) | {VERDICT}
+    everywhere = {*REPORT, VERDICT, LEDGER_PAGE}
     run = {METRICS, METRICS.replace("metrics", "trajectory")}
     assert changed(planned(), planned(studies__sweep={"weight": 2.0})) == {SUMMARY} | everywhere
     assert changed(planned(), planned(studies__sweep={"rates": [0.1, 0.2, 0.3]})) == {SUMMARY} | everywhere
@@ -118,7 +119,7 @@ def test_a_setting_changes_the_recipes_of_what_reads_it_and_of_what_reads_that()
 def test_a_source_file_changes_the_recipes_of_what_reads_it(tmp_path):
     before = planned()
     (tmp_path / "source.txt").write_text("other")
-    assert changed(before, planned()) == {SUMMARY, *REPORT, VERDICT}
+    assert changed(before, planned()) == {SUMMARY, *REPORT, VERDICT, LEDGER_PAGE}
     (tmp_path / "source.txt").unlink()
     with pytest.raises(ConfigError, match="source.txt: cannot read this source file"):
         recipes(planned())

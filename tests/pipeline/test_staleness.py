@@ -52,7 +52,7 @@ def test_a_function_reruns_the_stages_whose_closure_has_it(laboratory):
     assert "results/planted_relu/claims.parquet" in ran.computed
 
 
-_REPORT_RULES = {"report_html", "report_tex", "report_pdf", "verdict"}
+_REPORT_RULES = {"ledger_page", "report_html", "report_tex", "report_pdf", "verdict"}
 
 
 def test_figure_style_reruns_figures_and_report(laboratory):
@@ -74,7 +74,8 @@ def test_section_prose_reruns_the_report_alone(laboratory):
 def test_theme_reruns_the_page_alone(laboratory):
     theme = laboratory.path("report/theme/report.css")
     theme.write_text(theme.read_text() + "\nbody { outline: 0 }\n")
-    assert laboratory.run().outputs == {"results/report/report.html"}
+    # The ledger's page takes its rows from the report's.
+    assert laboratory.run().outputs == {"results/report/report.html", "results/claims.html"}
 
 
 def test_an_added_replicate_computes_alone(laboratory):

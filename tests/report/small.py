@@ -11,13 +11,13 @@ from pathlib import Path
 from descent.claims import Claim, Outcome, check, report_only, write_claims
 from descent.figures import new_figure, save_figure
 from descent.pipeline.stage import Stage, canonical_json
-from descent.report import assembly, html, ledger, pdf, tex, verdict
+from descent.report import assembly, html, ledger, ledger_page, pdf, tex, verdict
 from descent.report.stages import figure_source, stages
 
 CHECKOUT = Path(__file__).parents[2]
 ENTRIES = {
     "ledger": ledger.ledger, "report_source": assembly.source, "report_html": html.html, "report_tex": tex.tex,
-    "report_pdf": pdf.pdf, "verdict": verdict.verdict,
+    "report_pdf": pdf.pdf, "verdict": verdict.verdict, "ledger_page": ledger_page.ledger_page,
 }
 SECTION = """# Descent on a bowl {#sec-bowl}
 

@@ -1,5 +1,6 @@
 """The one source: filled templates, the ledger, and clear words about what is missing."""
 
+import csv
 import json
 
 import pytest
@@ -103,11 +104,16 @@ def test_the_ledger_follows_the_documents(tmp_path):
 
     for name, ids in (("a", ["jhu.2b", "jhu.2a", "du.10"]), ("b", ["du.9.printed", "tau.1.1", "du.9"])):
         write_claims(tmp_path / name, [report_only(id, "", None, 1) for id in ids])
-    ledger({}, {"claims": [tmp_path / "a", tmp_path / "b"]}, {"claims": tmp_path / "all"})
+    ledger({}, {"claims": [tmp_path / "a", tmp_path / "b"]}, {"claims": tmp_path / "all", "csv": tmp_path / "csv"})
     ids = [claim.id for claim in read_claims(tmp_path / "all")]
     assert ids == ["tau.1.1", "du.9", "du.9.printed", "du.10", "jhu.2a", "jhu.2b"]
+    with open(tmp_path / "csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ids
+    assert {row["verdict"] for row in rows} == {"reported"}
+    assert {row["observed"] for row in rows} == {""}
     with pytest.raises(ValueError, match=r"jhu\.2a"):
-        ledger({}, {"claims": [tmp_path / "a", tmp_path / "a"]}, {"claims": tmp_path / "twice"})
+        ledger({}, {"claims": [tmp_path / "a"] * 2}, {"claims": tmp_path / "twice", "csv": tmp_path / "csv"})
 
 
 def test_the_verdict_counts(finished):

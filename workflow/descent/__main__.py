@@ -52,7 +52,8 @@ def _json(kind: type):
 
 def _stage_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m descent", description=__doc__)
-    parser.add_argument("stage", help="the operation's name (or `verify`, `store`, `compare`, `snapshot`, `schema`)")
+    parser.add_argument("stage", help="the operation's name (or `verify`, `store`, `compare`, `snapshot`, "
+                                      "`submission`, `schema`)")
     parser.add_argument("--entry", required=True, help="module:function that computes it")
     parser.add_argument("--settings", required=True, type=_json(dict), help="all that the stage reads, as JSON")
     parser.add_argument("--replicates", default="[]", type=_json(list), help="replicates to compute, as a JSON list")
@@ -111,6 +112,15 @@ def _store_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m descent store", description="What the store holds and saved.")
     parser.add_argument("--configfile", nargs="*", default=[], help="files on top of config.yaml")
     parser.add_argument("--evict", action="store_true", help="remove now what is beyond the limit")
+    return parser
+
+
+def _submission_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m descent submission",
+        description="Put the finished report, and all that is needed to make it again, into one archive.")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the ZIP archive to write")
+    parser.add_argument("--configfile", nargs="*", default=[], help="files on top of config.yaml")
     return parser
 
 
@@ -182,6 +192,16 @@ def _store(arguments: argparse.Namespace) -> None:
     print("\n".join(store_status(plan, arguments.evict)))
 
 
+def _submission(arguments: argparse.Namespace) -> None:
+    from descent.pipeline import settings
+    from descent.pipeline.plan import Plan
+    from descent.report.submission import write_submission
+
+    plan = Plan(settings.read(["config.yaml", *arguments.configfile]))
+    count = write_submission(plan, arguments.configfile, arguments.file)
+    print(f"descent: {arguments.file}: {count} files, {arguments.file.stat().st_size / 1e6:.1f} MB")
+
+
 def _dispatch(words: list[str]) -> None:
     if words[:1] == ["verify"]:
         _verify(_verify_parser().parse_args(words[1:]))
@@ -191,6 +211,8 @@ def _dispatch(words: list[str]) -> None:
         _snapshot(_snapshot_parser().parse_args(words[1:]))
     elif words[:1] == ["store"]:
         _store(_store_parser().parse_args(words[1:]))
+    elif words[:1] == ["submission"]:
+        _submission(_submission_parser().parse_args(words[1:]))
     elif words[:1] == ["schema"]:
         from descent.pipeline.settings import schema
 

@@ -1,4 +1,4 @@
-# In:  tables of a study.  Out: its rows of the ledger, its values for the prose, and the whole ledger
+# In:  tables of a study.  Out: its rows of the ledger, its values for the prose, and the whole ledger, also as a page
 
 
 rule claims:
@@ -48,6 +48,12 @@ rule ledger:
         stage_inputs("results/claims.parquet"),
     output:
         claims="results/claims.parquet",
+        csv=report(
+            "results/claims.csv",
+            caption="../../report/workflow/claims.rst",
+            category="Report and claims",
+            labels={"document": "ledger of claims", "format": "CSV"},
+        ),
     params:
         command=stage_command("results/claims.parquet"),
     log:
@@ -63,3 +69,28 @@ rule ledger:
     shell:
         RUN
 
+
+rule ledger_page:
+    input:
+        stage_inputs("results/claims.html"),
+    output:
+        page=report(
+            "results/claims.html",
+            caption="../../report/workflow/claims.rst",
+            category="Report and claims",
+            labels={"document": "ledger of claims", "format": "HTML"},
+        ),
+    params:
+        command=stage_command("results/claims.html"),
+    log:
+        "results/claims.html.log",
+    group: batch_of("results/claims.html")
+    priority: priority_of("results/claims.html")
+    resources:
+        mem_mb=memory_of("results/claims.html"),
+        runtime=minutes_of("results/claims.html"),
+        gpu=gpus_of("results/claims.html"),
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        RUN

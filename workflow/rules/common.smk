@@ -51,6 +51,11 @@ def session():
     # First called when Snakemake has created its graph and begins to fill it with jobs, so that
     # the targets are known. Snakemake sees neither code nor contents: what is stale is forced to run.
     found = Session(PLAN, workflow.dag_settings.targets or {"report"})
+    if found.stale and _only_reports():
+        more = f" (and {len(found.stale) - 1} more)" if len(found.stale) > 1 else ""
+        print(f"descent: {min(found.stale)}: missing or stale{more}; run the workflow before you ask for its report "
+              "(snakemake -n says why)", file=sys.stderr)
+        sys.exit(1)
     refusal = found.refusal() if workflow.local_exec and not workflow.dryrun else None
     if refusal:
         print(refusal, file=sys.stderr)
@@ -61,6 +66,12 @@ def session():
     for line in found.announcement(workflow.resource_settings.cores or 1, workflow.dryrun):
         print(line, file=sys.stderr)
     return found
+
+
+def _only_reports():
+    # With --report alone Snakemake starts nothing, and would show whatever lies there.
+    asked = any(word.partition("=")[0] == "--report" for word in sys.argv)
+    return asked and workflow.executor_plugin is None
 
 
 def _ask_store(found):

@@ -5,7 +5,12 @@ rule figure:
     input:
         stage_inputs("results/{study}/figures/{figure}.svg"),
     output:
-        svg="results/{study}/figures/{figure}.svg",
+        svg=report(
+            "results/{study}/figures/{figure}.svg",
+            caption="../../report/workflow/figure.rst",
+            category=title_of,
+            labels=figure_labels,
+        ),
         pdf="results/{study}/figures/{figure}.pdf",
         png="results/{study}/figures/{figure}.png",
     params:

@@ -1,4 +1,4 @@
-# In:  values, figures, ledger, report/*.  Out: results/report/report.{html,tex,pdf}, the verdict on the run
+# In:  values, figures, ledger, report/*.  Out: results/report/report.{html,tex,pdf}, the verdict on the run, the hand-in
 
 
 rule report_source:
@@ -26,7 +26,12 @@ rule report_html:
     input:
         stage_inputs("results/report/report.html"),
     output:
-        html="results/report/report.html",
+        html=report(
+            "results/report/report.html",
+            caption="../../report/workflow/report.rst",
+            category="Report and claims",
+            labels={"document": "report", "format": "HTML"},
+        ),
     params:
         command=stage_command("results/report/report.html"),
     log:
@@ -112,6 +117,7 @@ rule report:
         "results/report/report.tex",
         "results/report/report.pdf",
         "results/report/verdict.txt",
+        "results/claims.html",
 
 
 rule verify:
@@ -125,3 +131,17 @@ rule verify:
         "../../envs/environment.yaml"
     shell:
         "python -m descent verify --configfile {params.files:q} 2>&1 | tee {log:q}"
+
+
+# No output, so that it is written anew whenever it is asked for: it contains every source file and record.
+rule submission:
+    input:
+        rules.report.input,
+    params:
+        files=[str(file) for file in workflow.overwrite_configfiles],
+    log:
+        "results/submission.log",
+    conda:
+        "../../envs/environment.yaml"
+    shell:
+        "python -m descent submission results/submission.zip --configfile {params.files:q} 2>&1 | tee {log:q}"

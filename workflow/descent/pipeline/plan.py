@@ -21,7 +21,7 @@ from descent.pipeline.store import open_store
 from descent.pipeline.study import StudyPlan
 
 REPORT = ("results/report/report.html", "results/report/report.tex", "results/report/report.pdf")
-VERDICT = "results/report/verdict.txt"
+VERDICT, LEDGER_PAGE = "results/report/verdict.txt", "results/claims.html"
 _SHORT = 20  # estimated seconds; starting a job on a cluster takes about five
 
 
@@ -185,7 +185,7 @@ class Plan:
 
     def _named(self, target: str) -> list[Stage]:
         named = [stage for stage in self.stages if stage.rule == target]
-        return named or [self._by_path[path] for path in (*REPORT, VERDICT)]
+        return named or [self._by_path[path] for path in (*REPORT, VERDICT, LEDGER_PAGE)]
 
     def _visit(self, stage: Stage, ordered: dict[int, Stage]) -> None:
         if id(stage) in ordered:

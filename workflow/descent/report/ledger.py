@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,23 @@ DOCUMENTS = ("tau", "du", "jhu", "eth", "snu")
 
 
 def ledger(settings: dict[str, Any], inputs: dict[str, list[Path]], outputs: dict[str, Path]) -> None:
-    """Join the studies' rows into one table, in the order of the documents and their items.
+    """Join the studies' rows into one table, in the order of the documents and their items, as Parquet and as CSV.
 
     `inputs["claims"]`: the studies' tables, `results/STUDY/claims.parquet`; a row's figure is of its own study unless
     it says `STUDY/FIGURE`. Raises ValueError when an id appears in two of them.
     """
     rows = [_of_study(claim, path.parent.name) for path in inputs["claims"] for claim in read_claims(path)]
-    write_claims(outputs["claims"], sorted(rows, key=_position))
+    ordered = sorted(rows, key=_position)
+    write_claims(outputs["claims"], ordered)
+    write_csv(outputs["csv"], ordered)
+
+
+def write_csv(path: Path, claims: Sequence[Claim]) -> None:
+    """Write the rows for a spreadsheet: the columns of `Claim` with their names, numbers in full, nothing for none."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Claim)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(asdict, claims))
 
 
 def _of_study(claim: Claim, study: str) -> Claim:

@@ -11,7 +11,8 @@ from typing import Any
 from descent.pipeline.stage import Stage
 from descent.report.parts import arranged, in_order
 
-SOURCE, LEDGER, REFERENCES = "results/report/report.md", "results/claims.parquet", "report/refs.bib"
+SOURCE, REFERENCES = "results/report/report.md", "report/refs.bib"
+LEDGER, LEDGER_CSV, LEDGER_PAGE = "results/claims.parquet", "results/claims.csv", "results/claims.html"
 FILTERS = ("report/filters/crossref.lua", "report/filters/formulas.lua")
 # Inlined into the page in this order: styles and one script in its head, the other scripts at the end of its body.
 STYLES = ("report/theme/report.css", "report/theme/views.css")
@@ -30,7 +31,7 @@ def stages(title: str, studies: Mapping[str, str | None], study_settings: Mappin
            figures: Mapping[str, list[dict[str, str]]], provenance: list[dict[str, Any]],
            master_seed: int | None = None, figure_sources: Sequence[Mapping[str, Any]] = (),
            views: Mapping[str, list[dict[str, str]]] | None = None) -> list[Stage]:
-    """The report's stages, in order: ledger, source, HTML, LaTeX, PDF and verdict.
+    """The report's stages, in order: ledger, source, HTML, LaTeX, PDF, verdict and the ledger's page.
 
     `studies`: the part of each (see `parts`); `engine`: `latex` or `typst` (see `tools.pdf_engine`);
     `claims`, `values`, `figures` and `views`: outputs by study; `provenance`: rows with stage, entry, code (digest),
@@ -55,11 +56,14 @@ def stages(title: str, studies: Mapping[str, str | None], study_settings: Mappin
     }
     return [
         Stage("ledger", "descent.report.ledger:ledger", {}, {"claims": tuple(claims[name] for name in sections)},
-              {"claims": LEDGER}),
+              {"claims": LEDGER, "csv": LEDGER_CSV}),
         Stage("report_source", "descent.report.assembly:source", settings, inputs, {"source": SOURCE}),
         *_documents(svg, pdf, explored, engine),
         Stage("verdict", "descent.report.verdict:verdict", {}, {"claims": LEDGER},
               {"verdict": "results/report/verdict.txt"}),
+        Stage("ledger_page", "descent.report.ledger_page:ledger_page", {"title": title, "preview": preview},
+              {"claims": LEDGER, "page": REPORT["html"], "template": "report/workflow/claims.html"},
+              {"page": LEDGER_PAGE}),
     ]
 
 
