@@ -48,7 +48,7 @@ store: environment
 
 test:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt
-	@$(call within,.venv-test) OMP_NUM_THREADS=1 python -m pytest --numprocesses $(CORES) $(PYTEST_ARGUMENTS)
+	@$(call within,.venv-test) OMP_NUM_THREADS=1 python -m pytest --numprocesses $(CORES) --dist worksteal $(PYTEST_ARGUMENTS)
 
 test-cluster:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt
