@@ -29,8 +29,8 @@ def summary(cases: Sequence[Mapping], paths: Mapping[str, Any], rays: Mapping[st
     worst = max(row["least"] for row in found["paths"])
     found |= {"least_loss": best, "greatest_least_loss": worst}
     found["findings"] = [
-        "Zero weights are a stationary point of every deep network, and along a single path through the network the "
-        f"loss has a least value of {best:.2f} to {worst:.2f} times that at zero"
+        "Zero weights are a stationary point of every deep network with $\\sigma(0) = 0$, and along a single path "
+        f"through the network the loss has a least value of {best:.2f} to {worst:.2f} times that at zero"
         + (f": zero is no minimum, and no loss of {settings['depths'][0]} or more layers tried is convex" if worst < 1
            else ", which does not show each of the losses tried to be not convex")
         + " ([tau.1.1](#claim-tau.1.1))."]
