@@ -137,10 +137,12 @@ def test_slopes_and_overview():
 
 
 def test_findings_follow_the_gaps():
-    row = {"width": 1000, "fails": 2, "pattern_surprise": 1, "sliding_surprise": 0}
+    row = {"width": 1000, "flow_time": 50.0, "fails": 2, "pattern_surprise": 1, "sliding_surprise": 0}
     numbers = {"widths": [row], "rate_gap": 0.01, "pattern_rate_gap": 0.5}
     assert "what decides is the kernel of weights that slide" in summary.findings(numbers)[1]
     assert "no failure comes before" in summary.findings(numbers)[1]
     assert "failure" not in summary.findings({**numbers, "widths": [{**row, "fails": 0, "pattern_surprise": 0}]})[1]
+    safe = {**row, "width": 2000, "fails": 0}
+    assert "1,000 and not at 2,000 (up to $t$ = 50)" in summary.findings({**numbers, "widths": [row, safe]})[0]
     assert "1 failure(s) come before" in summary.findings({**numbers, "widths": [{**row, "sliding_surprise": 1}]})[1]
     assert "it is not decided by the kernel" in summary.findings({**numbers, "rate_gap": 0.6})[1]

@@ -135,9 +135,10 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
     rows = numbers["bounds"]
     flow = [row for row in rows if row["flow_fails"]]
     early = sum(row["flow_before_loss"] for row in rows)
-    failing = f"is never exceeded in {len(rows)} runs"
+    failing = f"is never exceeded in {len(rows)} settings of labels and step"
     if flow:
-        failing = (f"fails late in {len(flow)} of {len(rows)} runs, {f'in {early} replicates' if early else 'never'} "
+        failing = (f"fails late in {len(flow)} of {len(rows)} settings of labels and step, "
+                   f"{f'in {early} replicates' if early else 'never'} "
                    "before $\\lambda_{\\min}(H)$ fell below $\\lambda_0/2$")
     remainder = sum(row["remainder_fails"] for row in rows)
     return [

@@ -148,7 +148,7 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
     """The study's findings in two sentences, from its values."""
     rows = numbers["widths"]
     failing = [f"{row['width']:,}" for row in rows if row["fails"]]
-    safe = [f"{row['width']:,}" for row in rows if not row["fails"]]
+    safe = [f"{row['width']:,} (up to $t$ = {row['flow_time']:.3g})" for row in rows if not row["fails"]]
     surprises, slid = (sum(row[f"{kind}_surprise"] for row in rows) for kind in ("pattern", "sliding"))
     early = (f"in {surprises} runs before $\\lambda_{{\\min}}(H)$ has fallen below $\\lambda_0/2$" if surprises
              else "never before $\\lambda_{\\min}(H)$ has fallen below $\\lambda_0/2$")

@@ -124,6 +124,7 @@ def equal_time(metrics: Mapping[str, Table]) -> dict[str, Any]:
 def findings(numbers: Mapping[str, Any]) -> list[str]:
     """The study's findings in two sentences, from its values."""
     ratio, low, high = (numbers[f"stable_ratio{end}"] for end in ("", "_low", "_high"))
+    said = "ratio {}, 95% interval {} to {}".format(*(f"{float(f'{x:.3g}'):,.10g}" for x in (ratio, low, high)))
     more = "larger" if low > 1 else "smaller" if high < 1 else "not clearly different"
     reach = (f"; full training gets there after {numbers['stable_needed']:.0%} of the steps"
              if numbers["stable_full_reaches"] else "")
@@ -131,7 +132,7 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
                    for order in ("stagewise", "full"))
     return [
         f"Stagewise against full training at equal steps and flow time, {numbers['replicates']} initializations: the "
-        f"final loss on all samples is {more} (ratio {ratio:,.3g}, 95% interval {low:,.3g} to {high:,.3g}){reach}.",
+        f"final loss on all samples is {more} ({said}){reach}.",
         f"In stagewise training $\\lambda_{{\\min}}(H)$ on the stage's samples {kept} half of its limit's; in full "
         f"training it {other} it.",
     ]

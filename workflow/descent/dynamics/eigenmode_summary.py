@@ -115,6 +115,6 @@ def findings(numbers: Mapping[str, Any]) -> list[str]:
         f"MNIST-1D: {numbers['permutations']:,} random orders of the labels {below} more error to the kernel dynamics "
         f"of $H^\\infty$ than the true labels{slower}.",
         f"The frozen kernel's prediction {better} with the width: its distance from training goes as the power "
-        f"{numbers['slope_true']:.2g} of the width (true labels, 95% interval {numbers['slope_low_true']:.2g} to "
-        f"{numbers['slope_high_true']:.2g}) up to $m$ = {width}.",
+        f"${numbers['slope_true']:.2g}$ of the width (true labels, 95% interval ${numbers['slope_low_true']:.2g}$ to "
+        f"${numbers['slope_high_true']:.2g}$) up to $m$ = {width:,}.",
     ]
