@@ -321,7 +321,7 @@ def _descent_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> 
               form="corrected", **shown),
         check("du.6.discrete_printed", "empirical", r"$\|u(k) - y\|^2 \le (1 - \eta\lambda_0/2)^k\, \|u(0) - y\|^2$ "
               f"{everywhere}", along, {**run, "kind": "discrete"}, wrong, wrong_text, **shown),
-        check("du.6.flow", "theorem", r"As $\eta \to 0$, the flow bound $e^{-\lambda_0 t}$ holds while "
+        check("du.6.flow", "empirical", r"As $\eta \to 0$, the flow bound $e^{-\lambda_0 t}$ holds while "
               r"$\lambda_{\min}(H) \ge \lambda_0/2$", checks.flow_limit, {**limit, "rate": rate},
               wrong, wrong_text, figure="flow_limit"),
         check("du.6.flow_printed", "empirical", r"Descent stays below the flow bound $e^{-\lambda_0 t}$ "
