@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Iterator
 from html import escape
@@ -13,6 +15,7 @@ from descent.report.templates import ReportError
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _LONGEST_SHARED = 1000  # characters of a path; longer ones are curves, of one figure only
+_PNG = "data:image/png;base64,"
 _STROKE = re.compile(r"m0 0(?:l| )?(-?[\d.]+ -?[\d.]+)")  # the outline of a tick: one straight line
 
 
@@ -80,7 +83,7 @@ class Drawings:
             self._letters.add(f"#{name}")
         stroke = _STROKE.fullmatch(element.get("d", ""))
         if stroke and set(element.attrib) == {"d", "class"}:
-            self._strokes[f"#{name}"] = stroke[1], {"class": element.attrib["class"]}
+            self._strokes[f"#{name}"] = _line(stroke[1]), {"class": element.attrib["class"]}
         return name
 
     def _joined(self, parent: ElementTree.Element) -> list[ElementTree.Element]:
@@ -89,7 +92,7 @@ class Drawings:
         for child in parent:
             stroke, attributes = self._strokes.get(child.get("href", ""), ("", {}))
             if stroke and set(child.attrib) <= {"href", "x", "y"}:
-                line = f"M{child.get('x', '0')} {child.get('y', '0')}l{stroke}"
+                line = f"M{child.get('x', '0')} {child.get('y', '0')}{stroke}"
                 last = children[-1] if children else None
                 if last is not None and last.tag == "path" and last.get("ticks") == child.get("href"):
                     last.set("d", last.get("d", "") + line)
@@ -118,7 +121,7 @@ class Drawings:
             elif name == "style":
                 attributes["class"] = self._class(re.sub(r"\s*([:;])\s*", r"\1", value).strip("; "))
             else:
-                attributes[name] = value if value.startswith("data:") else " ".join(value.split())
+                attributes[name] = _raster(value) if value.startswith(_PNG) else " ".join(value.split())
         element.attrib = attributes
 
     def _class(self, style: str) -> str:
@@ -130,6 +133,22 @@ def _flatten(parent: ElementTree.Element) -> None:
     for child in list(parent):
         _flatten(child)
     parent[:] = [kept for child in parent for kept in (child if child.tag == "g" and not child.attrib else [child])]
+
+
+def _line(vector: str) -> str:
+    across, along = vector.split()
+    return f"v{along}" if across == "0" else f"h{across}" if along == "0" else f"l{vector}"
+
+
+def _raster(value: str) -> str:
+    # Dots over dots have thousands of nearly equal colours; 256 of them look the same and take a quarter of the bytes.
+    from PIL import Image
+
+    data = base64.b64decode(value.removeprefix(_PNG))
+    written = io.BytesIO()
+    Image.open(io.BytesIO(data)).convert("RGBA").quantize(256, Image.Quantize.FASTOCTREE).save(written, "PNG",
+                                                                                            optimize=True)
+    return _PNG + base64.b64encode(min(written.getvalue(), data, key=len)).decode()
 
 
 def _references(name: str, value: str) -> list[str]:
