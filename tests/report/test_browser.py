@@ -147,8 +147,11 @@ def test_on_a_phone_the_contents_are_a_drawer(opened):
     ("tau.3", "Claim", "tau.3", "claim-tau.3"),
     ("wid snu", "Claim", "snu.1", "claim-snu.1"),
     ("figure 2", "Figure", "Figure 2", "fig-valley-width"),
-    ("closed form of", "Theorem", "Theorem 1 (Closed form of H∞)", "thm-h-infinity"),
-    ("table 2", "Table", "Table 2", "tbl-valley"),
+    ("landscapes minima", "Part", "Part II Landscapes and minima", "part-landscapes"),
+    ("flat lemma 9", "Erratum", "Lemma 9 the flat valley", "erratum-du.9.printed"),
+    ("limiting kernel", "Proof", "3 The limiting kernel in closed form", "sec-proof-h-infinity"),
+    ("closed form theorem", "Theorem", "Theorem 1 (Closed form of H∞)", "thm-h-infinity"),
+    ("table 3", "Table", "Table 3", "tbl-valley"),
 ])
 def test_search_finds_and_goes_there(opened, words, kind, title, target):
     page = opened()

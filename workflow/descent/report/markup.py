@@ -13,6 +13,7 @@ _BARS = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">([‖∥])</mo>
 _ANNOTATION = re.compile(r"<annotation[^>]*>.*?</annotation></semantics>", re.DOTALL)
 # Of an opening or closing bracket browsers know the form; of a bar they do not.
 _BRACKET = re.compile(r'<mo stretchy="(true|false)" form="(?:prefix|postfix)">([()\[\]{}⟨⟩⌈⌉⌊⌋])</mo>')
+_PUNCTUATED = re.compile(r"(\(?)<math>(?:.(?!<math))*?</math>((?:[^\s<]{1,9}(?=[\s<]))?)", re.DOTALL)
 _ROW = re.compile(r"(<math[^>]*>)<mrow>(.*?)</mrow></math>", re.DOTALL)
 
 
@@ -25,8 +26,13 @@ def legible_formulas(page: str) -> str:
     page = page.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace('<math display="inline">', "<math>")
     page = page.replace('<mo accent="true">\u00af</mo>', '<mo accent="true" stretchy="true">\u203e</mo>')
     page = _BRACKET.sub(lambda m: f'<mo stretchy="{m[1]}">{m[2]}</mo>', page).replace("></mspace>", "/>")
-    page = _ROW.sub(_without_row, page)
+    page = _PUNCTUATED.sub(_joined, _ROW.sub(_without_row, page))
     return _BARS.sub(_bar, _ACCENTED.sub(lambda m: f'{m[1]} stretchy="false">{_ACCENTS[m[2]]}</mo>', page))
+
+
+def _joined(match: re.Match) -> str:
+    # Browsers would break the line between a formula and its comma.
+    return f'<span class="joined">{match[0]}</span>' if match[1] or match[2] else match[0]
 
 
 def _without_row(match: re.Match) -> str:
