@@ -1,4 +1,4 @@
-// Search within the page: sections, claims, figures, tables and theorems, ranked.
+// Search within the page: parts, sections, proofs, claims, errata, figures, tables and theorems, ranked.
 (() => {
   "use strict";
   const MOST = 40;
@@ -7,7 +7,7 @@
   const list = form.querySelector("[role='listbox']");
   const status = form.querySelector("[role='status']");
   const NOISE = "annotation, svg, script, style, nav, .anchor, .runs, .figure-source, .ledger-tools";
-  const OWN = `${NOISE}, section, figure, .ledger:not(.errata), .statement[id], table[id]`;
+  const OWN = `${NOISE}, section, figure, .ledger, .statement[id], table[id]`;
   const BREAKS = "p, li, td, th, div, br, dt, dd, h2, h3, h4, h5, h6, math[display='block']";
   let index = null;
   let hits = [];
@@ -37,10 +37,13 @@
     kind, weight, target, title, body, place, low: [title.toLowerCase(), body.toLowerCase()],
   });
 
+  const kindOf = (section) => (section.matches(".part") ? "Part"
+    : section.parentElement.matches("#sec-proofs") ? "Proof" : "Section");
+
   const sections = () => [...document.querySelectorAll("main section[id]")].map((section) => {
     const title = heading(section);
     const body = text(section, `${OWN}, .heading`);
-    return entry("Section", 4, section, title, body, heading(section.parentElement.closest("section")));
+    return entry(kindOf(section), 4, section, title, body, heading(section.parentElement.closest("section")));
   });
 
   const inSection = (element) => heading(element.closest("section"));
@@ -48,6 +51,13 @@
   const claims = () => [...document.querySelectorAll(".ledger [id^='claim-']")].map((anchor) => {
     const row = anchor.closest("tr");
     return entry("Claim", 3, anchor, text(anchor, NOISE), text(row, `${NOISE}, [id^='claim-']`), inSection(anchor));
+  });
+
+  // A row of the table of errors is called after the claim that refutes what is printed.
+  const errata = () => [...document.querySelectorAll(".errata tbody tr")].map((row) => {
+    const claim = row.querySelector("td:last-child a[href^='#claim-']");
+    if (!row.id && claim) row.id = `erratum-${claim.hash.slice("#claim-".length)}`;
+    return entry("Erratum", 3, row, text(row.cells[0], NOISE), text(row, `${NOISE}, td:first-child`), inSection(row));
   });
 
   const captioned = (selector, kind, weight) => [...document.querySelectorAll(selector)].map((element) => {
@@ -64,7 +74,7 @@
   });
 
   const build = () => [
-    ...sections(), ...claims(), ...statements(), ...captioned("main figure[id]", "Figure", 3),
+    ...sections(), ...claims(), ...errata(), ...statements(), ...captioned("main figure[id]", "Figure", 3),
     ...captioned("main table[id]", "Table", 2),
   ];
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-ROWS = "[...document.querySelectorAll('.ledger tbody tr')].filter((row) => !row.hidden)"
+ROWS = "[...document.querySelectorAll('.ledger:not(.errata) tbody tr')].filter((row) => !row.hidden)"
 SHOWN = f"{ROWS}.map((row) => ({{...row.querySelector('[id^=claim-]').dataset}}))"
 HITS = "#hits [role='option']"
 PATIENCE = 180_000  # ms; a busy machine is no fault
@@ -112,7 +112,7 @@ def test_the_contents_follow_the_reader(opened):
     playwright.expect(current).to_have_attribute("href", "#sec-valley-along")
     assert page.locator(".contents a[href='#sec-valley-across']").is_visible()
     assert not page.locator(".contents a[href='#sec-proof-h-infinity']").is_visible()
-    page.get_by_role("button", name="Sections of 3 Proofs").click()
+    page.get_by_role("button", name="Sections of Part III Proofs").click()
     assert page.locator(".contents a[href='#sec-proof-h-infinity']").is_visible()
     page.locator(".steps .previous").click()
     playwright.expect(current).to_have_attribute("href", "#sec-valley-across")
@@ -123,19 +123,19 @@ def test_the_contents_follow_the_reader(opened):
 
 def test_chapters_end_with_the_way_on(opened):
     page = opened()
-    assert texts(page, "#sec-bowl > .chapter-end a") == ["The ledger of claims", "2 A narrow valley"]
+    assert texts(page, "#sec-bowl > .chapter-end a") == ["Where the documents are wrong", "2 A narrow valley"]
     page.locator("#sec-bowl > .chapter-end .next").click()
     assert page.url.endswith("#sec-valley")
 
 
 def test_on_a_phone_the_contents_are_a_drawer(opened):
     page = opened(width=360)
-    entry = page.locator(".contents a[href='#sec-valley']")
+    entry = page.locator(".contents a[href='#part-landscapes']")
     assert not entry.is_visible()
     page.get_by_text("Contents", exact=True).click()
     entry.click()
     assert not entry.is_visible()
-    assert page.url.endswith("#sec-valley")
+    assert page.url.endswith("#part-landscapes")
     page.get_by_text("Contents", exact=True).click()
     page.keyboard.press("Escape")
     assert not entry.is_visible()
@@ -147,8 +147,11 @@ def test_on_a_phone_the_contents_are_a_drawer(opened):
     ("tau.3", "Claim", "tau.3", "claim-tau.3"),
     ("wid snu", "Claim", "snu.1", "claim-snu.1"),
     ("figure 2", "Figure", "Figure 2", "fig-valley-width"),
-    ("closed form of", "Theorem", "Theorem 1 (Closed form of H∞)", "thm-h-infinity"),
-    ("table 2", "Table", "Table 2", "tbl-valley"),
+    ("landscapes minima", "Part", "Part II Landscapes and minima", "part-landscapes"),
+    ("flat lemma 9", "Erratum", "Lemma 9 the flat valley", "erratum-du.9.printed"),
+    ("limiting kernel", "Proof", "3 The limiting kernel in closed form", "sec-proof-h-infinity"),
+    ("closed form theorem", "Theorem", "Theorem 1 (Closed form of H∞)", "thm-h-infinity"),
+    ("table 3", "Table", "Table 3", "tbl-valley"),
 ])
 def test_search_finds_and_goes_there(opened, words, kind, title, target):
     page = opened()
@@ -219,16 +222,16 @@ def test_filters_join_and_stand_in_the_address(opened):
     page.locator("select[name=verdict]").select_option("holds")
     page.locator("select[name=document]").select_option("tau")
     page.locator("input[name=text]").fill("RESIDUAL tau.3")
-    assert texts(page, ".ledger tbody tr:not([hidden]) [id^=claim-]") == ["tau.3"]
+    assert texts(page, ".ledger:not(.errata) tbody tr:not([hidden]) [id^=claim-]") == ["tau.3"]
     fragment = page.evaluate("location.hash")
     again = opened(fragment)
-    assert texts(again, ".ledger tbody tr:not([hidden]) [id^=claim-]") == ["tau.3"]
+    assert texts(again, ".ledger:not(.errata) tbody tr:not([hidden]) [id^=claim-]") == ["tau.3"]
     assert again.locator("select[name=verdict]").input_value() == "holds"
     again.evaluate("location.hash = 'claim-du.9'")
     playwright.expect(again.locator("[id='claim-du.9']")).to_be_in_viewport()
     page.get_by_role("button", name="Show all").click()
     assert page.evaluate("location.hash") == "#sec-ledger"
-    assert page.locator(".ledger tbody tr:not([hidden])").count() == page.locator(".ledger tbody tr").count()
+    assert page.locator(".ledger:not(.errata) tbody tr:not([hidden])").count() == page.locator(".ledger:not(.errata) tbody tr").count()
 
 
 @pytest.mark.parametrize("column", ["slack", "cases"])
@@ -313,7 +316,7 @@ def test_paper_has_no_controls_and_figures_as_drawn(opened):
 def test_without_scripts_all_of_it_is_there(opened):
     page = opened(java_script_enabled=False)
     assert page.locator(".contents a[href='#sec-proof-h-infinity']").is_visible()
-    assert page.locator(".ledger tbody tr").count() == 15
+    assert page.locator(".ledger:not(.errata) tbody tr").count() == 15
     for control in (".search", ".steps", ".ledger-tools"):
         assert page.locator(control).count() == 0 or not page.locator(control).is_visible(), control
 

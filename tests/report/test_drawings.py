@@ -1,5 +1,6 @@
 """Figures within the page: what they share stands there once, and nothing that two figures could confuse."""
 
+import base64
 import re
 
 import numpy as np
@@ -38,6 +39,40 @@ def test_two_figures_share_shapes_and_no_name(files):
               for outline in re.findall(r'<path id="DejaVu[^"]*" d="([^"]*)"', path.read_text())}
     assert glyphs <= set(re.findall(r' d="([^"]*)"', sheet))
     assert all(outline not in figure for outline in glyphs for figure in figures)
+
+
+def test_ticks_are_one_path_and_words_are_drawn_once(tmp_path):
+    figure, axes = new_figure(columns=2)
+    for panel in axes[0]:
+        panel.loglog([1e-6, 1e6], [1e-6, 1e6])
+        panel.set_title("the same words")
+    save_figure(figure, {"svg": tmp_path / "ticks.svg"}, preview=False)
+    drawings = Drawings()
+    drawn = drawings.inline(tmp_path / "ticks.svg", "")
+    ticks = (tmp_path / "ticks.svg").read_text().count("<use") - drawn.count("<use")
+    assert ticks > 90
+    words = dict(re.findall(r'<g id="(w\d+)">(.*?)</g>', drawings.sheet()))
+    title = max(words, key=lambda name: words[name].count("<use"))
+    assert words[title].count("<use") == len("the same words")
+    assert drawn.count(f'href="#{title}"') == 2
+    assert len(drawn) < 0.2 * (tmp_path / "ticks.svg").stat().st_size
+
+
+def test_a_raster_keeps_its_looks_in_a_palette(tmp_path):
+    from io import BytesIO
+
+    from matplotlib.image import imread
+
+    figure, axes = new_figure()
+    points = np.random.default_rng(0).normal(size=(2, 4000))
+    axes[0, 0].plot(*points, ".", alpha=0.1, rasterized=True)
+    save_figure(figure, {"svg": tmp_path / "dots.svg"}, preview=False)
+    pictures = [base64.b64decode(re.search(r'base64,([^"]*)"', text)[1]) for text in
+                ((tmp_path / "dots.svg").read_text(), Drawings().inline(tmp_path / "dots.svg", ""))]
+    assert len(pictures[1]) < len(pictures[0]) / 2
+    before, after = (imread(BytesIO(picture)) for picture in pictures)
+    composed = [picture[..., :3] * picture[..., 3:] + 1 - picture[..., 3:] for picture in (before, after)]
+    assert abs(composed[0] - composed[1]).mean() < 0.01 < composed[0].std()
 
 
 def test_the_first_figure_does_not_depend_on_the_second(files):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Iterator
 from html import escape
@@ -13,6 +15,8 @@ from descent.report.templates import ReportError
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _LONGEST_SHARED = 1000  # characters of a path; longer ones are curves, of one figure only
+_PNG = "data:image/png;base64,"
+_STROKE = re.compile(r"m0 0(?:l| )?(-?[\d.]+ -?[\d.]+)")  # the outline of a tick: one straight line
 
 
 class Drawings:
@@ -21,6 +25,10 @@ class Drawings:
     def __init__(self) -> None:
         self._count = 0
         self._shapes: dict[tuple[tuple[str, str], ...], str] = {}
+        self._strokes: dict[str, tuple[str, dict[str, str]]] = {}
+        self._letters: set[str] = set()
+        self._words: dict[str, str] = {}
+        self._used: set[str] = set()
         self._classes: dict[str, str] = {}
 
     def inline(self, path: Path, label: str) -> str:
@@ -35,14 +43,20 @@ class Drawings:
         self._share(root, names)
         for element in root.iter():
             self._shorten(element, names)
+        _flatten(root)
+        for parent in root.iter():
+            parent[:] = self._joined(parent)
+        self._used |= {element.get("href", "") for element in root.iter("use")}
         kept = {name: value for name, value in root.attrib.items() if name not in ("id", "version", "xmlns")}
         root.attrib = {**kept, "role": "img", "aria-label": label}
         return "".join(_written(root))
 
     def sheet(self) -> str:
         """The shapes that figures use, in an element of no size."""
-        shapes = "".join(f'<path id="{name}"{_attributes(dict(shape))}/>' for shape, name in self._shapes.items())
-        return f'<svg class="shapes" width="0" height="0" aria-hidden="true"><defs>{shapes}</defs></svg>'
+        shapes = "".join(f'<path id="{name}"{_attributes(dict(shape))}/>' for shape, name in self._shapes.items()
+                         if f"#{name}" in self._used)
+        words = "".join(f'<g id="{name}">{drawn}</g>' for drawn, name in self._words.items())
+        return f'<svg class="shapes" width="0" height="0" aria-hidden="true"><defs>{shapes}{words}</defs></svg>'
 
     def styles(self) -> str:
         """CSS of the classes that figures use."""
@@ -64,7 +78,38 @@ class Drawings:
 
     def _shape(self, element: ElementTree.Element) -> str:
         self._shorten(element, {})
-        return self._shapes.setdefault(tuple(sorted(element.attrib.items())), f"g{len(self._shapes)}")
+        name = self._shapes.setdefault(tuple(sorted(element.attrib.items())), f"g{len(self._shapes)}")
+        if "class" not in element.attrib:
+            self._letters.add(f"#{name}")
+        stroke = _STROKE.fullmatch(element.get("d", ""))
+        if stroke and set(element.attrib) == {"d", "class"}:
+            self._strokes[f"#{name}"] = _line(stroke[1]), {"class": element.attrib["class"]}
+        return name
+
+    def _joined(self, parent: ElementTree.Element) -> list[ElementTree.Element]:
+        """The children of `parent`, ticks in a row as one path and the letters of a word as one shape."""
+        children: list[ElementTree.Element] = []
+        for child in parent:
+            stroke, attributes = self._strokes.get(child.get("href", ""), ("", {}))
+            if stroke and set(child.attrib) <= {"href", "x", "y"}:
+                line = f"M{child.get('x', '0')} {child.get('y', '0')}{stroke}"
+                last = children[-1] if children else None
+                if last is not None and last.tag == "path" and last.get("ticks") == child.get("href"):
+                    last.set("d", last.get("d", "") + line)
+                    continue
+                child = ElementTree.Element("path", {"d": line, **attributes, "ticks": child.get("href", "")})
+            elif child.tag == "g" and len(child) > 1 and all(letter.get("href") in self._letters for letter in child):
+                child = self._word(child)
+            children.append(child)
+        for child in children:
+            child.attrib.pop("ticks", None)
+        return children
+
+    def _word(self, group: ElementTree.Element) -> ElementTree.Element:
+        self._used |= {letter.get("href", "") for letter in group}
+        drawn = "".join(part for letter in group for part in _written(letter))
+        name = self._words.setdefault(drawn, f"w{len(self._words)}")
+        return ElementTree.Element("use", {**group.attrib, "href": f"#{name}"})
 
     def _shorten(self, element: ElementTree.Element, names: dict[str, str]) -> None:
         attributes = {}
@@ -76,11 +121,34 @@ class Drawings:
             elif name == "style":
                 attributes["class"] = self._class(re.sub(r"\s*([:;])\s*", r"\1", value).strip("; "))
             else:
-                attributes[name] = value if value.startswith("data:") else " ".join(value.split())
+                attributes[name] = _raster(value) if value.startswith(_PNG) else " ".join(value.split())
         element.attrib = attributes
 
     def _class(self, style: str) -> str:
         return self._classes.setdefault(style, f"s{len(self._classes)}")
+
+
+def _flatten(parent: ElementTree.Element) -> None:
+    """Groups that say nothing are replaced by what is in them."""
+    for child in list(parent):
+        _flatten(child)
+    parent[:] = [kept for child in parent for kept in (child if child.tag == "g" and not child.attrib else [child])]
+
+
+def _line(vector: str) -> str:
+    across, along = vector.split()
+    return f"v{along}" if across == "0" else f"h{across}" if along == "0" else f"l{vector}"
+
+
+def _raster(value: str) -> str:
+    # Dots over dots have thousands of nearly equal colours; 256 of them look the same and take a quarter of the bytes.
+    from PIL import Image
+
+    data = base64.b64decode(value.removeprefix(_PNG))
+    written = io.BytesIO()
+    Image.open(io.BytesIO(data)).convert("RGBA").quantize(256, Image.Quantize.FASTOCTREE).save(written, "PNG",
+                                                                                            optimize=True)
+    return _PNG + base64.b64encode(min(written.getvalue(), data, key=len)).decode()
 
 
 def _references(name: str, value: str) -> list[str]:

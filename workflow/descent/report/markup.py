@@ -11,6 +11,10 @@ _BARS = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">([‖∥])</mo>
 
 
 _ANNOTATION = re.compile(r"<annotation[^>]*>.*?</annotation></semantics>", re.DOTALL)
+# Of an opening or closing bracket browsers know the form; of a bar they do not.
+_BRACKET = re.compile(r'<mo stretchy="(true|false)" form="(?:prefix|postfix)">([()\[\]{}⟨⟩⌈⌉⌊⌋])</mo>')
+_PUNCTUATED = re.compile(r"(\(?)<math>(?:.(?!<math))*?</math>((?:[^\s<]{1,9}(?=[\s<]))?)", re.DOTALL)
+_ROW = re.compile(r"(<math[^>]*>)<mrow>(.*?)</mrow></math>", re.DOTALL)
 
 
 def legible_formulas(page: str) -> str:
@@ -21,7 +25,24 @@ def legible_formulas(page: str) -> str:
     page = _ANNOTATION.sub("", page).replace("<semantics>", "")
     page = page.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace('<math display="inline">', "<math>")
     page = page.replace('<mo accent="true">\u00af</mo>', '<mo accent="true" stretchy="true">\u203e</mo>')
+    page = _BRACKET.sub(lambda m: f'<mo stretchy="{m[1]}">{m[2]}</mo>', page).replace("></mspace>", "/>")
+    page = _PUNCTUATED.sub(_joined, _ROW.sub(_without_row, page))
     return _BARS.sub(_bar, _ACCENTED.sub(lambda m: f'{m[1]} stretchy="false">{_ACCENTS[m[2]]}</mo>', page))
+
+
+def _joined(match: re.Match) -> str:
+    # Browsers would break the line between a formula and its comma.
+    return f'<span class="joined">{match[0]}</span>' if match[1] or match[2] else match[0]
+
+
+def _without_row(match: re.Match) -> str:
+    # A formula is a row by itself; the outermost one is spared where it is one, and not the first of several.
+    depth = 0
+    for tag in re.findall(r"</?mrow>", match[2]):
+        depth += 1 if tag == "<mrow>" else -1
+        if depth < 0:
+            return match[0]
+    return f"{match[1]}{match[2]}</math>"
 
 
 def _bar(match: re.Match) -> str:
