@@ -329,8 +329,8 @@ local within = false
 
 -- LaTeX leaves the running heads alone at sections without numbers.
 local function marked(header)
-  local title = pandoc.Inlines({raw("\\markboth{")}) .. header.content .. {raw("}{}")}
-  return pandoc.Blocks({header, pandoc.Plain(title)})
+  local mark = pandoc.Inlines({raw("\\markboth{")}) .. header.content .. {raw("}{")} .. header.content .. {raw("}")}
+  return pandoc.Blocks({header, pandoc.Plain(mark)})
 end
 
 local function place_header(header)

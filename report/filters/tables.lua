@@ -61,7 +61,7 @@ local function formula_width(text)
   bare = bare:gsub("\\(max)", "%1"):gsub("\\(min)", "%1"):gsub("\\(log)", "%1"):gsub("\\times", "xxx")
   bare = bare:gsub("\\[,;! ]", ""):gsub("\\%a+", "x"):gsub("[{}^_\\%s]", "")
   local _, relations = bare:gsub("[=<>+-]", "")
-  return utf8.len(bare) + relations
+  return 1.15 * utf8.len(bare) + relations + 0.5
 end
 
 local function blank(element)
@@ -72,7 +72,7 @@ local function whole(element)
   if element.t == "Math" then return formula_width(element.text) end
   if element.t == "Cite" then return 10 end
   if element.t == "Span" and element.classes:includes("verdict") then
-    return 1.2 * utf8.len(pandoc.utils.stringify(element)) + 1
+    return utf8.len(pandoc.utils.stringify(element)) + 1.5
   end
   if element.t == "Str" or element.t == "Code" then return utf8.len(element.text) end
 end
