@@ -59,7 +59,7 @@ end
 local function formula_width(text)
   local bare = text:gsub("\\text%a*", ""):gsub("\\math%a*", ""):gsub("\\[lr]Vert", "x"):gsub("\\left", ""):gsub("\\right", "")
   bare = bare:gsub("\\(max)", "%1"):gsub("\\(min)", "%1"):gsub("\\(log)", "%1"):gsub("\\times", "xxx")
-  bare = bare:gsub("\\[,;! ]", ""):gsub("\\%a+", "x"):gsub("[{}^_\\%s]", "")
+  bare = bare:gsub("%^{%-", "^{"):gsub("\\[,;! ]", ""):gsub("\\%a+", "x"):gsub("[{}^_\\%s]", "")
   local _, relations = bare:gsub("[=<>+-]", "")
   return 1.15 * utf8.len(bare) + relations + 0.5
 end
@@ -74,7 +74,9 @@ local function whole(element)
   if element.t == "Span" and element.classes:includes("verdict") then
     return utf8.len(pandoc.utils.stringify(element)) + 1.5
   end
-  if element.t == "Str" or element.t == "Code" then return utf8.len(element.text) end
+  if element.t == "Str" or element.t == "Code" then
+    return utf8.len(element.text) + (element.text:find("%a%a%a") and 0.8 or 0)
+  end
 end
 
 -- Of a cell: its longest word, and all of it on one line.

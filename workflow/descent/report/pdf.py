@@ -39,7 +39,7 @@ def _latex(directory: Path, inputs: dict[str, Any]) -> Path:
         complaints = re.findall(r"^(?:\./)?report\.tex:\d+: .*|^! .*", done.stdout, re.MULTILINE)
         why = complaints[0] if complaints else done.stdout.strip().splitlines()[-1]
         raise ReportError(f"LaTeX stopped: {why} (report.engine: typst needs no LaTeX)")
-    faults = _faults((directory / "report.log").read_text(encoding="utf-8", errors="replace"))
+    faults = faults((directory / "report.log").read_text(encoding="utf-8", errors="replace"))
     if faults:
         raise ReportError(f"LaTeX finished with {len(faults)} faults, the first of them: {faults[0]}")
     return directory / "report.pdf"
@@ -53,7 +53,7 @@ _FAULTS = re.compile(
     re.MULTILINE)
 
 
-def _faults(log: str) -> list[str]:
+def faults(log: str) -> list[str]:
     return [match[0] for match in _FAULTS.finditer(log)]
 
 
