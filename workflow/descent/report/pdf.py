@@ -39,9 +39,9 @@ def _latex(directory: Path, inputs: dict[str, Any]) -> Path:
         complaints = re.findall(r"^(?:\./)?report\.tex:\d+: .*|^! .*", done.stdout, re.MULTILINE)
         why = complaints[0] if complaints else done.stdout.strip().splitlines()[-1]
         raise ReportError(f"LaTeX stopped: {why} (report.engine: typst needs no LaTeX)")
-    faults = faults((directory / "report.log").read_text(encoding="utf-8", errors="replace"))
-    if faults:
-        raise ReportError(f"LaTeX finished with {len(faults)} faults, the first of them: {faults[0]}")
+    found = faults((directory / "report.log").read_text(encoding="utf-8", errors="replace"))
+    if found:
+        raise ReportError(f"LaTeX: faults in the document: {len(found)}, the first of them: {found[0]}")
     return directory / "report.pdf"
 
 
@@ -54,6 +54,7 @@ _FAULTS = re.compile(
 
 
 def faults(log: str) -> list[str]:
+    """The lines of LaTeX's log that name a missing glyph, a broken reference or a label given twice."""
     return [match[0] for match in _FAULTS.finditer(log)]
 
 
