@@ -1,7 +1,6 @@
 -- One filter for what pandoc's Markdown lacks, in HTML, LaTeX and Typst alike:
 --   numbers and references   {#fig- #tbl- #eq- #sec- #thm-}, `@id`; an unknown id stops the build
 --   theorem-like divs        ::: {.theorem #thm-id title="..."}, .lemma .proposition .corollary .proof
---   tables with long cells   ::: {.list-table widths="1,4"} around a list of lists, first row = head
 --   verdict badges           [holds]{.verdict .good}, and notes [text]{.small}
 --   the table of contents    ::: {.contents} (LaTeX and Typst; the HTML template has its own)
 --   parts                    # Title {.part #id}, over the sections (also of level 1) that follow
@@ -132,6 +131,9 @@ end
 local function theorem_latex(div, class, title)
   local option = title and pandoc.Inlines({raw("[")}) .. title .. {raw("]")} or pandoc.Inlines({})
   local label = div.identifier ~= "" and "\\label{" .. div.identifier .. "}" or ""
+  -- A list or a formula needs a line before it, or the head of the statement has no place of its own.
+  local first = div.content[1].t
+  if first ~= "Para" and first ~= "Plain" then label = label .. "\\leavevmode" end
   local open = pandoc.Plain(pandoc.Inlines({raw("\\begin{" .. class .. "}")}) .. option .. {raw(label)})
   local last = div.content[#div.content]
   local close = "\\end{" .. class .. "}"
@@ -194,30 +196,6 @@ local function statement(div)
   if latex then return theorem_latex(div, class, title) end
   if typst then return theorem_typst(div, class, name, title) end
   return theorem_html(div, name, title)
-end
-
-local function list_table(div)
-  local rows, widths = {}, {}
-  for width in div.attributes.widths:gmatch("[%d.]+") do widths[#widths + 1] = tonumber(width) end
-  local total = 0
-  for _, width in ipairs(widths) do total = total + width end
-  for column, width in ipairs(widths) do widths[column] = width / total end
-  for index, item in ipairs(div.content[1].content) do
-    rows[index] = item[1].content
-    if #rows[index] ~= #widths then stop("row " .. index .. " of a list table has not " .. #widths .. " cells") end
-  end
-  local aligns = {}
-  for column = 1, #widths do aligns[column] = pandoc.AlignLeft end
-  local head = table.remove(rows, 1)
-  div.attributes.widths = nil
-  div.content = pandoc.Blocks({pandoc.utils.from_simple_table(pandoc.SimpleTable({}, aligns, widths, head, rows))})
-  if latex and div.classes:includes("ledger") then
-    return pandoc.Blocks({raw_block("\\begin{ledger}")}) .. div.content .. {raw_block("\\end{ledger}")}
-  end
-  if typst and div.classes:includes("ledger") then
-    return pandoc.Blocks({raw_block("#ledger[")}) .. div.content .. {raw_block("]")}
-  end
-  return div
 end
 
 -- Figures float in LaTeX, away from what follows them: the command stands in the caption.
@@ -323,30 +301,37 @@ local function breakable_html(code)
   return raw("<code" .. class .. ">" .. text .. "</code>")
 end
 
--- Long names may break after their dots.
-local function breakable(code)
-  if html then return breakable_html(code) end
+local function in_parts(text, pattern, made)
   local parts = pandoc.Inlines({})
   local mark = latex and raw("\\allowbreak{}") or pandoc.Str("\u{200b}")
-  for part in code.text:gmatch("[^._:/]*[._:/]*") do
+  for part in text:gmatch(pattern) do
     if part ~= "" then
       if #parts > 0 then parts:insert(mark) end
-      parts:insert(pandoc.Code(part))
+      parts:insert(made(part))
     end
   end
   return parts
 end
 
-local function framed(table)
-  if html then return pandoc.Div({table}, {class = "table-frame"}) end
-  local rows = 0
-  for _, body in ipairs(table.bodies) do rows = rows + #body.body end
-  if not latex or rows > 12 then return nil end
-  return {raw_block("\\Needspace{" .. rows + 4 .. "\\baselineskip}"), table}
+-- Long names may break after their dots, paths and settings also after their signs.
+local function breakable(code)
+  if html then return breakable_html(code) end
+  return in_parts(code.text, "[^._:/+=,]*[._:/+=,]*", pandoc.Code)
+end
+
+local function breakable_link(link)
+  if html or not link.target:match("^#claim%-") then return nil end
+  return link:walk({Str = function(word) return in_parts(word.text, "[^._]*[._]*", pandoc.Str) end})
 end
 
 -- A part is a heading above those of level 1: only HTML can show it as that, and numbers come from the first pass.
 local within = false
+
+-- LaTeX leaves the running heads alone at sections without numbers.
+local function marked(header)
+  local mark = pandoc.Inlines({raw("\\markboth{")}) .. header.content .. {raw("}{")} .. header.content .. {raw("}")}
+  return pandoc.Blocks({header, pandoc.Plain(mark)})
+end
 
 local function place_header(header)
   local part, number = header.classes:includes("part"), header.attributes.number
@@ -357,7 +342,7 @@ local function place_header(header)
     return header
   end
   header.attributes.number = nil
-  if not part then return header end
+  if not part then return latex and not number and header.level == 1 and marked(header) or header end
   local id = header.identifier
   if latex then
     return pandoc.Plain(pandoc.Inlines({raw("\\part{")}) .. header.content .. {raw("}\\label{" .. id .. "}")})
@@ -371,16 +356,13 @@ local function remember_place(header)
 end
 
 function Pandoc(document)
-  document = document:walk({Div = function(div)
-    if div.classes:includes("list-table") then return list_table(div) end
-    return runs(div)
-  end, Blocks = join_sources})
+  document = document:walk({Div = runs, Blocks = join_sources})
   document = document:walk({
     traverse = "topdown", Header = number_header, Figure = number_captioned("figure", "fig"),
     Table = number_captioned("table", "tbl"), Para = number_equations, Plain = number_equations, Div = number_div,
     Span = function(span) if not span.classes:includes("equation") then remember(span.identifier, nil) end end,
   })
-  document = document:walk({Div = statement, Table = framed, Code = breakable})
+  document = document:walk({Div = statement, Code = breakable, Link = breakable_link})
   return document:walk({
     traverse = "topdown", Header = remember_place, Cite = cite, Link = check_link, Span = styled,
   }):walk({Header = place_header})

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 LATEX_PACKAGES = (
     "lmodern.sty", "titlesec.sty", "newunicodechar.sty", "needspace.sty", "placeins.sty", "mathtools.sty", "xurl.sty",
+    "fancyhdr.sty",
 )
 
 
