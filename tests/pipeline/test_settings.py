@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from snakemake.utils import update_config
 
 from descent.pipeline import discovery
-from descent.pipeline.settings import Block, ConfigError, read, schema, validate
+from descent.pipeline.settings import Block, ConfigError, in_order_of, read, schema, validate
 
 ROOT = Path(__file__).parents[2]
 
@@ -245,6 +245,16 @@ def test_overlays_merge_as_snakemake_merges_them(layers, tmp_path_factory):
         Path(paths[-1]).write_text(yaml.safe_dump(layer))
         update_config(expected, yaml.safe_load(Path(paths[-1]).read_text()))
     assert read(paths) == expected
+
+
+@given(*[st.dictionaries(st.sampled_from("abc"), LAYERS, max_size=3)] * 2)
+def test_keys_come_in_the_order_of_the_first_file(tmp_path_factory, base, overlay):
+    folder, found = tmp_path_factory.mktemp("layers"), copy.deepcopy(overlay)
+    paths = [str(folder / "base.json"), str(folder / "overlay.json")]
+    for path, layer in zip(paths, (base, overlay)):
+        Path(path).write_text(json.dumps(layer))
+        update_config(found, layer)  # as Snakemake does, which begins with the overlay
+    assert json.dumps(in_order_of(base, found)) == json.dumps(read(paths))
 
 
 def test_the_schema_describes_every_key(small_laboratory):

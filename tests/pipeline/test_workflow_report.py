@@ -58,7 +58,7 @@ def test_a_page_of_what_is_missing_or_stale_is_refused_in_one_line(laboratory, t
 def test_captions_are_those_of_the_report(smoke):
     captions = Captions(*map(smoke.path, (REPORT["html"], SOURCE, LEDGER)))
     caption = captions.figure("planted_relu", "width")
-    assert caption.startswith('<span class="caption-label">Figure')
+    assert re.match(r"Figure\s\d+\. [A-Z]", caption)
     assert "href" not in caption
     assert captions.figure("planted_relu", "unheard_of") == ""
     rows = captions.rows(captions.claims)

@@ -9,12 +9,13 @@ from pathlib import Path
 CHECKOUT = Path(workflow.basedir)
 sys.path.insert(0, str(CHECKOUT / "workflow"))
 
-from descent.pipeline.configuration import check_files
+from descent.pipeline.configuration import check_files, load
 from descent.pipeline.fingerprint import FingerprintError
 from descent.pipeline.plan import Plan
 from descent.pipeline.session import Session, check_results_folder
-from descent.pipeline.settings import ConfigError
+from descent.pipeline.settings import ConfigError, in_order_of
 from snakemake.dag import DAG
+from snakemake.io import _IOFile
 
 # Stages run this checkout's code with this interpreter, whatever is installed elsewhere.
 os.environ["PYTHONPATH"] = str(CHECKOUT / "workflow")
@@ -25,7 +26,13 @@ async def _any_time(*_):
     """No stage is made to fail by a clock that went back, or differs between machines: times decide nothing here."""
 
 
+async def _never(*_):
+    """No stage is run because an input was touched, whose contents Snakemake compares up to a megabyte only."""
+    return False
+
+
 DAG.check_output_mtime = _any_time
+_IOFile.is_newer = _never
 
 try:
     check_results_folder()
@@ -40,7 +47,8 @@ configfile: "config.yaml"
 
 
 try:
-    PLAN = Plan(config)
+    # Snakemake puts the keys of files on top of config.yaml first, and the report follows the order of the studies.
+    PLAN = Plan(in_order_of(load("config.yaml"), config))
 except (ConfigError, FingerprintError, OSError) as error:
     print(error, file=sys.stderr)
     sys.exit(1)

@@ -178,6 +178,14 @@ def _merge(base: dict, layer: Mapping) -> None:
             _merge(block, value)
 
 
+def in_order_of(written: Any, config: Any) -> Any:
+    """`config` with its keys in the order of `written`, the others after them: the order that `read` leaves."""
+    if not (isinstance(written, Mapping) and isinstance(config, Mapping)):
+        return config
+    names = [*(name for name in written if name in config), *(name for name in config if name not in written)]
+    return {name: in_order_of(written.get(name), config[name]) for name in names}
+
+
 def schema() -> str:
     """The JSON schema of the configuration, as text."""
     return json.dumps(laboratory_model().model_json_schema(), indent=1, sort_keys=True) + "\n"

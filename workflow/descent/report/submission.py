@@ -20,7 +20,7 @@ from descent.pipeline.sidecar import read_sidecar
 from descent.pipeline.stage import Stage
 from descent.pipeline.staleness import verify
 from descent.report.archive import digest_list, write_archive
-from descent.report.stages import LEDGER, LEDGER_CSV, REPORT, SOURCE
+from descent.report.stages import LEDGER, LEDGER_CSV, REPORT
 from descent.report.templates import render
 from descent.report.tools import pdf_engine
 
@@ -128,8 +128,8 @@ def resolved_settings(plan: Plan) -> dict[str, Any]:
 
 
 def _in_order(plan: Plan, studies: Mapping[str, Any]) -> list[str]:
-    # Those that are switched off come last; the report has the others in the order of the configuration.
-    shown = plan.stage(SOURCE).settings["sections"]
+    # As in the configuration; those that are switched off come last.
+    shown = [Path(stage.outputs["claims"]).parent.name for stage in plan.stages if stage.rule == "claims"]
     return [*shown, *(name for name in studies if name not in shown)]
 
 
