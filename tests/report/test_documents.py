@@ -106,7 +106,7 @@ def test_prose_is_filled_in(finished):
 def test_a_preview_says_so_on_every_page(finished):
     report, made = finished
     assert 'class="preview"' in made["html"].read_text("utf-8")
-    assert "\\fancyhead[C]" in made["tex"].read_text("utf-8")
+    assert "\\fancyhead[R]{\\previewed}" in made["tex"].read_text("utf-8")
     pages = pdf_text(made["pdf"]).split("\f")[:-1]
     assert len(pages) > 2
     assert all("Preview: small sizes" in page for page in pages)
