@@ -2,8 +2,9 @@
 
 import re
 import shutil
+import subprocess
 
-from tests.cluster.on_cluster import OnCluster
+from tests.cluster.on_cluster import ENVIRONMENT, PROFILE, OnCluster
 from tests.laboratory import fresh_checkout
 
 
@@ -66,3 +67,13 @@ def test_a_job_that_cannot_succeed_fails_the_run_with_its_message(finished, clus
     done = broken.snakemake("results/convergence_bound/claims.parquet", "--retries", "0", check=False)
     assert done.returncode != 0
     assert "a broken study" in done.stdout + done.stderr
+
+
+def test_an_environment_that_jobs_could_not_start_is_one_line_before_any_work(finished, tmp_path):
+    link = tmp_path / "an environment"
+    link.symlink_to(ENVIRONMENT)
+    words = [link / "bin" / "python", "-m", "snakemake", *PROFILE, "report", "--configfile", *finished.overlays]
+    done = subprocess.run(words, cwd=finished.root, env=finished.environment(), capture_output=True, text=True)
+    assert done.returncode != 0
+    assert f"{link}/bin/python: a cluster's jobs cannot start a Python in a folder with a space" in done.stderr
+    assert "submitted" not in done.stderr

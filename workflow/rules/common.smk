@@ -64,7 +64,7 @@ def session():
         print(f"descent: {min(found.stale)}: missing or stale{more}; run the workflow before you ask for its report "
               "(snakemake -n says why)", file=sys.stderr)
         sys.exit(1)
-    refusal = found.refusal() if workflow.local_exec and not workflow.dryrun else None
+    refusal = _unquoted() or (found.refusal() if workflow.local_exec and not workflow.dryrun else None)
     if refusal:
         print(refusal, file=sys.stderr)
         sys.exit(1)
@@ -80,6 +80,13 @@ def _only_reports():
     # With --report alone Snakemake starts nothing, and would show whatever lies there.
     asked = any(word.partition("=")[0] == "--report" for word in sys.argv)
     return asked and workflow.executor_plugin is None
+
+
+def _unquoted():
+    # Snakemake writes this path into its jobs' scripts as it is.
+    if not workflow.local_exec and " " in sys.executable:
+        return (f"{sys.executable}: a cluster's jobs cannot start a Python in a folder with a space; make its environment "
+                "elsewhere (envs/create python3 FOLDER envs/cluster.txt)")
 
 
 def _ask_store(found):
