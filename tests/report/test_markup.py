@@ -10,7 +10,8 @@ from descent.report.markup import legible_formulas
      '</math>', '<math><mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo></math>'),
     ('<math><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></math>',
      '<math><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></math>'),
-    ('<math><mo stretchy="false" form="prefix">|</mo></math>', '<math><mo stretchy="false" form="prefix">|</mo></math>'),
+    ('<math><mo stretchy="false" form="prefix">|</mo></math>',
+     '<math><mo stretchy="false" form="prefix">|</mo></math>'),
     ('<p>(<math><mi>x</mi></math>, of <math><mi>y</mi></math></p>',
      '<p><span class="joined">(<math><mi>x</mi></math>,</span> of <math><mi>y</mi></math></p>'),
 ])
