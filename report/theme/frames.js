@@ -24,7 +24,7 @@
   const reach = () => {
     const frames = [...fixed, ...widen()];
     // All are measured before any is changed, which takes one layout instead of thousands.
-    const scrolls = frames.map((frame) => frame.scrollWidth > frame.clientWidth + 1);
+    const scrolls = frames.map((frame) => frame.scrollWidth > frame.clientWidth);
     frames.forEach((frame, index) => {
       if (!scrolls[index]) { frame.removeAttribute("tabindex"); return; }
       frame.tabIndex = 0;

@@ -232,7 +232,7 @@ def test_filters_join_and_stand_in_the_address(opened):
     page.get_by_role("button", name="Show all").click()
     assert page.evaluate("location.hash") == "#sec-ledger"
     rows = page.locator(".ledger:not(.errata) tbody tr")
-    assert page.locator(".ledger:not(.errata) tbody tr:not([hidden])").count() == rows.count()
+    assert rows.and_(page.locator(":not([hidden])")).count() == rows.count()
 
 
 @pytest.mark.parametrize("column", ["slack", "cases"])

@@ -30,7 +30,7 @@ def test_two_figures_share_shapes_and_no_name(files):
     sheet = drawings.sheet()
     ids = re.findall(r'\sid="([^"]+)"', "".join([*figures, sheet]))
     assert len(set(ids)) == len(ids)
-    used = {name for figure in figures for name in re.findall(r'(?:href="#|url\(#)([^")]+)', figure)}
+    used = {name for figure in [*figures, sheet] for name in re.findall(r'(?:href="#|url\(#)([^")]+)', figure)}
     assert used == set(ids)
     classes = {name for figure in [*figures, sheet] for name in re.findall(r'class="(s\d+)"', figure)}
     assert classes == set(re.findall(r"^\.(s\d+)\{", drawings.styles(), re.MULTILINE))
@@ -55,7 +55,7 @@ def test_ticks_are_one_path_and_words_are_drawn_once(tmp_path):
     title = max(words, key=lambda name: words[name].count("<use"))
     assert words[title].count("<use") == len("the same words")
     assert drawn.count(f'href="#{title}"') == 2
-    assert len(drawn) < 0.2 * (tmp_path / "ticks.svg").stat().st_size
+    assert len(drawn) < 0.4 * (tmp_path / "ticks.svg").stat().st_size
 
 
 def test_a_raster_keeps_its_looks_in_a_palette(tmp_path):

@@ -129,10 +129,12 @@ class Drawings:
 
 
 def _flatten(parent: ElementTree.Element) -> None:
-    """Groups that say nothing are replaced by what is in them."""
+    """Groups that say nothing are replaced by what is in them, and emptied definitions are left out."""
     for child in list(parent):
         _flatten(child)
-    parent[:] = [kept for child in parent for kept in (child if child.tag == "g" and not child.attrib else [child])]
+    idle = [child for child in parent
+            if child.tag == "g" and not child.attrib or child.tag == "defs" and not list(child)]
+    parent[:] = [kept for child in parent for kept in (child if child in idle else [child])]
 
 
 def _line(vector: str) -> str:
