@@ -11,7 +11,7 @@ import pytest
 from descent.report.pdf import faults
 from descent.report.templates import ReportError
 from descent.report.tools import pdf_engine
-from tests.report.small import SECTION, LargerReport, SmallReport
+from tests.report.small import SECTION, SmallReport
 
 needs_latex = pytest.mark.skipif(pdf_engine("auto") != "latex", reason="needs LaTeX")
 MARGIN = 26 / 25.4 * 72  # points, as in both themes

@@ -33,7 +33,8 @@ _LONG_LINES = {"max_print_line": "10000"}
 def _latex(directory: Path, inputs: dict[str, Any]) -> Path:
     shutil.copyfile(inputs["tex"], directory / "report.tex")
     options = ["-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error"]
-    done = subprocess.run(["latexmk", *options, "report.tex"], cwd=directory, env={**clean_environment(directory), **_LONG_LINES},
+    environment = {**clean_environment(directory), **_LONG_LINES}
+    done = subprocess.run(["latexmk", *options, "report.tex"], cwd=directory, env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
     if done.returncode:
         complaints = re.findall(r"^(?:\./)?report\.tex:\d+: .*|^! .*", done.stdout, re.MULTILINE)
