@@ -57,7 +57,8 @@ end
 
 -- About how many digits wide a formula is.
 local function formula_width(text)
-  local bare = text:gsub("\\text%a*", ""):gsub("\\math%a*", ""):gsub("\\[lr]Vert", "x"):gsub("\\left", ""):gsub("\\right", "")
+  local bare = text:gsub("\\text%a*", ""):gsub("\\math%a*", ""):gsub("\\[lr]Vert", "x")
+  bare = bare:gsub("\\left", ""):gsub("\\right", "")
   bare = bare:gsub("\\(max)", "%1"):gsub("\\(min)", "%1"):gsub("\\(log)", "%1"):gsub("\\times", "xxx")
   bare = bare:gsub("%^{%-", "^{"):gsub("\\[,;! ]", ""):gsub("\\%a+", "x"):gsub("[{}^_\\%s]", "")
   local _, relations = bare:gsub("[=<>+-]", "")
