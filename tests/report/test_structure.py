@@ -159,4 +159,5 @@ def test_what_made_a_figure_names_few_inputs_of_many():
         "study": "a", "figure": "b", "command": "snakemake --cores 1 results/a/figures/b.svg", "code": "0123456789ab",
         "entry": "descent.studies.a:figure_b", "inputs": [
             "results/a/runs/*/metrics.parquet (30 runs)", "results/data/d.parquet",
-            "results/a/runs/eta=1/trajectory.parquet"]}
+            "results/a/runs/eta=1/trajectory.parquet"],
+        "data": [*runs, "results/data/d.parquet", "results/a/runs/eta=1/trajectory.parquet"]}
