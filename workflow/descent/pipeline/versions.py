@@ -11,7 +11,10 @@ from functools import cache
 from pathlib import Path
 
 # Import names whose distribution is called otherwise, and packages whose results depend on another one's version.
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "PyYAML", "fontTools": "fonttools", "pypandoc": "pypandoc_binary"}
+_DISTRIBUTIONS = {
+    "PIL": "pillow", "fontTools": "fonttools", "pypandoc": "pypandoc_binary", "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
+}
 _COMPANIONS = {
     "numba": ("llvmlite",), "scipy": ("numpy",), "sympy": ("mpmath",), "mnist1d": ("numpy", "scipy"),
     "matplotlib": ("contourpy", "fonttools", "kiwisolver", "numpy", "pillow"),
