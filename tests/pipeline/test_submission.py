@@ -1,5 +1,6 @@
 """The hand-in: the same bytes again, nothing of this machine in it, and the same report where it is unpacked."""
 
+import json
 import os
 import re
 import shutil
@@ -44,6 +45,9 @@ def recipes(laboratory: Laboratory, overlays: list[str], monkeypatch) -> dict[st
 
 def test_a_submission_makes_its_report_again_in_another_place(laboratory, tmp_path, monkeypatch):
     laboratory.configure(f"store: {{path: '{laboratory.path('.descent/store')}'}}")
+    laboratory.replace("config.yaml", "path: .descent/store", f"path: '{tmp_path}/elsewhere'")
+    shutil.copyfile(laboratory.path("docs/iris.csv"), laboratory.path("mine.csv"))
+    laboratory.configure("data: {user_regression: {path: mine.csv}}")  # which neither study reads
     laboratory.snakemake("submission")
     first = laboratory.path(ARCHIVE).read_bytes()
     done = laboratory.stage("submission", "again.zip", "--configfile", *laboratory.overlays)
@@ -86,6 +90,16 @@ def test_nothing_stale_or_edited_is_handed_in(laboratory, change, reason):
     line, = done.stderr.splitlines()
     assert line.startswith(f"descent: submission: {reason}")
     assert not laboratory.path(ARCHIVE).exists()
+
+
+def test_a_data_set_that_is_not_named_from_the_folder_is_not_handed_in(laboratory):
+    shutil.copyfile(laboratory.path("docs/iris.csv"), laboratory.root.parent / "iris.csv")
+    for path in (str(laboratory.path("docs/iris.csv")), "../iris.csv"):
+        laboratory.configure(json.dumps({"data": {"user_regression": {"path": path}}}))
+        done = laboratory.stage("submission", ARCHIVE, "--configfile", *laboratory.overlays, check=False)
+        assert done.returncode == 1
+        assert done.stderr == f"descent: submission: {path}: must lie in this folder and be named from here\n"
+        assert not laboratory.path(ARCHIVE).exists()
 
 
 def test_an_archive_depends_on_names_and_contents_alone(tmp_path):

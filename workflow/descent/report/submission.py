@@ -27,8 +27,9 @@ from descent.report.tools import pdf_engine
 FOLDER, LABORATORY = "submission", "laboratory"
 TEMPLATE = Path("report/workflow/reproduce.md")
 # What the laboratory is, apart from its tests and benchmarks.
-SOURCES = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile", "config.yaml", "docs",
-           "envs", "preview.yaml", "profiles", "pyproject.toml", "report", "workflow")
+SOURCES = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile", "docs", "envs", "profiles",
+           "pyproject.toml", "report", "workflow")
+CONFIGURATIONS = ("config.yaml", "preview.yaml")
 
 
 class SubmissionError(ValueError):
@@ -39,7 +40,7 @@ def write_submission(plan: Plan, configfiles: Sequence[str], path: Path) -> int:
     """Write the archive of the finished report in the current folder; returns the number of its files.
 
     `configfiles`: those that `plan` has on top of config.yaml. Raises SubmissionError when an output is missing, stale
-    or edited, and when a source file lies outside the folder.
+    or edited, and when a source file is not named from the folder.
     """
     stages = plan.upstream(["report"])
     _refuse_faults(verify(plan))
@@ -75,9 +76,11 @@ def _documents(stages: Sequence[Stage]) -> dict[str, bytes]:
 
 def _laboratory(plan: Plan, stages: Sequence[Stage], configfiles: Sequence[str]) -> dict[str, bytes]:
     outputs = [path for stage in stages for path in stage.outputs.values()]
+    overlays = {f"overlays/{number}-{Path(path).name}": path for number, path in enumerate(configfiles, 1)}
+    configurations = {**dict(zip(CONFIGURATIONS, CONFIGURATIONS)), **overlays}
     return {
-        **_contents(_sources(plan, stages)),
-        **_overlays(configfiles),
+        **_contents(_sources(plan)),
+        **{name: _without_place_of_store(path) for name, path in configurations.items()},
         "settings.json": _text(json.dumps(resolved_settings(plan), indent=1, ensure_ascii=False)),
         "provenance.json": _text(_provenance(outputs)),
         "RESULTS.sha256": digest_list(_contents(outputs)),
@@ -88,11 +91,12 @@ def _text(text: str) -> bytes:
     return f"{text}\n".encode()
 
 
-def _sources(plan: Plan, stages: Sequence[Stage]) -> list[str]:
-    read = [path for stage in stages for path in stage.input_paths if plan.producer(path) is None]
+def _sources(plan: Plan) -> list[str]:
+    # Those of all stages: a data set that no study reads must be there, too, for the workflow to be planned.
+    read = [path for stage in plan.stages for path in stage.input_paths if plan.producer(path) is None]
     for path in read:
-        if os.path.isabs(path) or os.path.normpath(path).startswith(".."):
-            raise SubmissionError(f"submission: {path}: lies outside this folder; put it inside and name it from here")
+        if os.path.isabs(path) or Path(os.path.normpath(path)).parts[0] == "..":
+            raise SubmissionError(f"submission: {path}: must lie in this folder and be named from here")
     found = {os.path.normpath(path) for path in read}
     for name in SOURCES:
         found.update(str(path) for path in [Path(name), *Path(name).rglob("*")] if _is_source(path))
@@ -104,15 +108,14 @@ def _is_source(path: Path) -> bool:
     return path.is_file() and not made
 
 
-def _overlays(configfiles: Sequence[str]) -> dict[str, bytes]:
-    found = {}
-    for number, path in enumerate(configfiles, 1):
-        data = load(path)
-        # Where this machine keeps its store is no concern of another one's.
-        kept = {key: value for key, value in data.items() if key != "store"}
-        content = Path(path).read_bytes() if kept == data else _text(json.dumps(kept, indent=1, ensure_ascii=False))
-        found[f"overlays/{number}-{Path(path).name}"] = content
-    return found
+def _without_place_of_store(path: str) -> bytes:
+    # Where this machine keeps its store is no concern of another one's.
+    data = load(path)
+    store = data.get("store") or {}
+    if store.get("path") in (None, StoreSettings().path):
+        return Path(path).read_bytes()
+    kept = {**data, "store": {name: value for name, value in store.items() if name != "path"}}
+    return _text(json.dumps(kept, indent=1, ensure_ascii=False))
 
 
 def resolved_settings(plan: Plan) -> dict[str, Any]:
