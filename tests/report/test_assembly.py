@@ -9,7 +9,7 @@ from descent.claims import Claim, report_only, write_claims
 from descent.report.ledger import ledger
 from descent.report.ledger_tables import by_document, verdict_badge
 from descent.report.templates import ReportError, render
-from descent.report.verdict import LedgerDefects
+from descent.report.verdict import LedgerDefects, summary
 from tests.report.small import SECTION, SmallReport
 
 
@@ -118,6 +118,8 @@ def test_the_ledger_follows_the_documents(tmp_path):
 
 def test_the_verdict_counts(finished):
     assert finished[1]["verdict"].read_text() == "1 holds\n1 reported\n1 negative controls rejected\n"
+    rows = [row(verdict="refuted"), row(), *[row(form="erratum", verdict="refuted", control_verdict="rejected")] * 2]
+    assert summary(rows) == "1 holds\n1 refuted\n2 errata refuted\n2 negative controls rejected\n"
 
 
 @pytest.mark.parametrize(("bounds", "defects"), [

@@ -23,9 +23,11 @@ def verdict(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str
 
 
 def summary(claims: list[Claim]) -> str:
-    """One line for each verdict and one for the controls, as text."""
-    verdicts = Counter(claim.verdict for claim in claims)
+    """One line for each verdict, errata apart, which are to be refuted, and one for the controls, as text."""
+    verdicts = Counter(claim.verdict for claim in claims if claim.form != "erratum")
+    errata = Counter(claim.verdict for claim in claims if claim.form == "erratum")
     controls = Counter(claim.control_verdict for claim in claims if claim.control_verdict)
     lines = [f"{count} {name}" for name, count in sorted(verdicts.items())]
+    lines += [f"{count} errata {name}" for name, count in sorted(errata.items())]
     lines += [f"{count} negative controls {name}" for name, count in sorted(controls.items())]
     return "\n".join(lines) + "\n"
