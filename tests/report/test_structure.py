@@ -8,11 +8,9 @@ import pytest
 import yaml
 
 from descent.pipeline.discovery import load, module_names
-from descent.pipeline.stage import Stage
 from descent.report.errata import errata_rows, read_errata
 from descent.report.parts import PARTS, arranged, in_order
 from descent.report.sections import first_page, with_findings
-from descent.report.stages import figure_source
 from descent.report.templates import ReportError
 from tests.report.small import CHECKOUT, SECTION, SmallReport
 from tests.report.test_assembly import row
@@ -149,15 +147,3 @@ def test_errors_of_studies_that_are_switched_off_vanish(tmp_path):
     rows = errata_rows(path, WRONG, complete=False)
     assert [SimpleNamespace(**entry).refuted for entry in rows] == [[WRONG["tau.1.1"]]]
     assert rows[0]["holds"] == []
-
-
-def test_what_made_a_figure_names_few_inputs_of_many():
-    runs = [f"results/a/runs/eta={i}/metrics.parquet" for i in range(30)]
-    stage = Stage("figure", "descent.studies.a:figure_b", {}, {"runs": tuple(runs), "data": "results/data/d.parquet",
-                  "one": "results/a/runs/eta=1/trajectory.parquet"}, {"svg": "results/a/figures/b.svg"})
-    assert figure_source("a", stage, "0123456789abcdef") == {
-        "study": "a", "figure": "b", "command": "snakemake --cores 1 results/a/figures/b.svg", "code": "0123456789ab",
-        "entry": "descent.studies.a:figure_b", "inputs": [
-            "results/a/runs/*/metrics.parquet (30 runs)", "results/data/d.parquet",
-            "results/a/runs/eta=1/trajectory.parquet"],
-        "data": [*runs, "results/data/d.parquet", "results/a/runs/eta=1/trajectory.parquet"]}

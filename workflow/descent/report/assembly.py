@@ -10,7 +10,7 @@ from typing import Any
 
 from descent.claims import Claim, read_claims
 from descent.report.errata import errata_rows
-from descent.report.figure_sources import code_anchor, with_sources
+from descent.report.figure_sources import code_anchor, command, input_lines, with_sources
 from descent.report.ledger_tables import VERDICTS, by_document, counts, ledger_row
 from descent.report.sections import absent_anchors, claim_link, figure_anchors, first_page, read_section, without
 from descent.report.templates import render
@@ -46,8 +46,8 @@ def source(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, 
         "symbols": render(inputs["symbols"], {}),
         "errata": errata_rows(inputs["errata"], claims, complete=not inputs["absent_sections"]),
         "setting_rows": {name: _flat(settings["studies"][name]) for name in settings["sections"]},
-        "provenance": _anchored(settings["provenance"]), "code_anchor": code_anchor, "quote": json.dumps,
-        "link": claim_link,
+        "provenance": _anchored(settings["provenance"]), "code_anchor": code_anchor, "command": command,
+        "input_lines": input_lines, "quote": json.dumps, "link": claim_link,
     }
     outputs["source"].write_text(without(absent, render(inputs["template"], context)), encoding="utf-8")
 

@@ -1,14 +1,16 @@
-"""The line under each figure: its data, settings and code, and the command that makes it again."""
+"""What made each figure: its data, settings and code, and the command that makes it again."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 _FIGURE = re.compile(r"^!\[.*?\]\(\.\./([^/()\s]+)/figures/([^/()\s]+)\)\{#fig-[^}]*\}[ \t]*$", re.M | re.S)
+_RUN = re.compile(r"/runs/[^/]+/")
 _FEW = 2  # runs whose tables are named one by one
 
 
@@ -31,12 +33,30 @@ def source_line(source: Mapping[str, Any]) -> str:
     parts = [
         *([f"Data: {data}"] if data else []), f"[Settings](#settings-{source['study']})",
         f"Code: [`{entry.partition(':')[2]}`](#{code_anchor(entry)}) `{source['code']}`{{.digest}}",
-        f"`{source['command']}`{{.command}}",
+        f"`{command(source)}`{{.command}}",
     ]
     line = "\n".join(f"[{part}]{{.item}}" for part in parts)
     lists = [_runs(name if single or number else f"Data: {name}", paths)
              for number, (name, paths) in enumerate(several.items())]
     return "\n".join(["::::: {.figure-source}", line, *lists, ":::::"])
+
+
+def command(source: Mapping[str, Any]) -> str:
+    """The shell's command that makes one figure."""
+    return f"snakemake --cores 1 results/{source['study']}/figures/{source['figure']}.svg"
+
+
+def input_lines(source: Mapping[str, Any]) -> list[str]:
+    """The data of one figure; paths that differ only by their run share a line, which says how many there are."""
+    paths = source["data"]
+    groups = Counter(_RUN.sub("/runs/*/", path) for path in paths)
+    return [_input_line(group, number, paths) for group, number in groups.items()]
+
+
+def _input_line(group: str, number: int, paths: Sequence[str]) -> str:
+    if number > 1 and group not in paths:
+        return f"{group} ({number} runs)"
+    return next(path for path in paths if _RUN.sub("/runs/*/", path) == group)
 
 
 def code_anchor(entry: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +45,9 @@ def stages(title: str, studies: Mapping[str, str | None], study_settings: Mappin
         "title": title, "parts": parts, "sections": sections, "preview": preview, "master_seed": master_seed,
         "studies": {name: study_settings[name] for name in sections},
         "figure_sources": sorted(figure_sources, key=lambda row: sections.index(row["study"])),
-        # Versions stand once for all rows: a stage's settings travel on a command line.
-        "provenance": [{key: row[key] for key in row if key != "versions"} for row in provenance],
+        # A stage's settings travel on a command line: versions stand once for all rows, digests are cut.
+        "provenance": [{**{key: row[key] for key in row if key != "versions"}, "code": row["code"][:12]}
+                       for row in provenance],
         "versions": sorted({pair for row in provenance for pair in row.get("versions", {}).items()}),
     }
     inputs = {
@@ -79,25 +78,9 @@ def _prose(sections: Sequence[str]) -> dict[str, Any]:
 
 
 def figure_source(study: str, stage: Stage, code: str) -> dict[str, Any]:
-    """What made a figure: study, figure, command (of a shell), inputs, entry, code (12 digits of its digest) and data.
-
-    Inputs that differ only by their run share a line, which says how many there are; `data` has the path of each.
-    """
-    svg = stage.outputs["svg"]
-    paths = Counter(re.sub(r"/runs/[^/]+/", "/runs/*/", path) for path in stage.input_paths)
-    return {
-        "study": study, "figure": Path(svg).stem, "command": f"snakemake --cores 1 {svg}",
-        "inputs": [_input_line(path, number, stage.input_paths) for path, number in paths.items()],
-        "entry": stage.entry, "code": code[:12], "data": list(stage.input_paths),
-    }
-
-
-def _input_line(path: str, number: int, paths: list[str]) -> str:
-    if path in paths:
-        return path
-    if number == 1:
-        return next(one for one in paths if re.sub(r"/runs/[^/]+/", "/runs/*/", one) == path)
-    return f"{path} ({number} runs)"
+    """What made a figure: study, figure, entry, code (12 digits of its digest) and the paths of its data."""
+    return {"study": study, "figure": Path(stage.outputs["svg"]).stem, "entry": stage.entry, "code": code[:12],
+            "data": list(stage.input_paths)}
 
 
 def _documents(svg: list[str], pdf: list[str], views: tuple[str, ...], engine: str) -> list[Stage]:
