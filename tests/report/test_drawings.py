@@ -84,3 +84,13 @@ def test_what_is_no_figure_is_named(tmp_path):
     (tmp_path / "a.svg").write_text("<svg><g></svg>")
     with pytest.raises(ReportError, match=r"a\.svg: not a readable figure"):
         Drawings().inline(tmp_path / "a.svg", "")
+
+
+def test_a_long_shape_that_is_only_defined_is_not_drawn(tmp_path):
+    long = "m0 0l" + " ".join(["1 1"] * 400)
+    (tmp_path / "a.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg"><defs/><g><defs>'
+        f'<path id="m" d="{long}"/></defs><use href="#m" y="9"/></g></svg>')
+    drawn = Drawings().inline(tmp_path / "a.svg", "")
+    assert re.search(r'<defs><path id="(.*?)" d="[^"]*"/></defs><use href="#\1"', drawn)
+    assert drawn.count("<defs>") == 1

@@ -173,7 +173,7 @@ def _attributes(attributes: dict[str, str]) -> str:
 def _written(element: ElementTree.Element) -> Iterator[str]:
     children = [part for child in element for part in _written(child)]
     text = element.text or ""
-    if element.tag in ("g", "defs") and not (element.attrib and children):
+    if element.tag == "g" and not (element.attrib and children) or element.tag == "defs" and not children:
         yield from children
         return
     keep = element.tag in ("text", "tspan")
