@@ -6,6 +6,7 @@ import pytest
 
 from descent.pipeline.sidecar import _NEEDED, sidecar_path
 from descent.report.facts import read_jobs, totals, write_facts
+from descent.report.templates import ReportError
 from tests.report.small import CHECKOUT
 
 TEMPLATE = CHECKOUT / "report" / "theme" / "run.html"
@@ -46,6 +47,13 @@ def test_the_page_says_whose_memory_peaked(results, tmp_path):
     page = (tmp_path / "run.html").read_text("utf-8")
     assert f"ntk spectrum ({results[2]}): 1.46 GiB, 2 replicates in one process" in page
     assert "A processor" in page
+
+
+def test_a_template_that_asks_for_what_is_not_there_is_named(tmp_path):
+    template = tmp_path / "run.html"
+    template.write_text("{{ weather }}")
+    with pytest.raises(ReportError, match=r"run\.html: there is no value 'weather'"):
+        write_facts([], tmp_path / "made.html", template)
 
 
 def test_a_page_without_jobs(tmp_path):

@@ -131,6 +131,9 @@ WRONG = {"tau.1.1": row(form="erratum", verdict="refuted")}
     ([ENTRY], {"tau.1.1": row()}, False, "tau.1.1 is called refuted, and no erratum in the ledger"),
     ([ENTRY], WRONG, True, "tau.1 is no claim of the ledger"),
     ([{"item": "x"}], WRONG, False, "entry 1: its keys must be item, name, printed"),
+    ([{**ENTRY, "item": 3.2}], WRONG, False, "entry 1: item must be a text (in quotes"),
+    ([{**ENTRY, "holds": "tau.1"}], WRONG, False, "entry 1: holds must be a list"),
+    ({"item": "x"}, WRONG, False, "must be a list of entries"),
 ])
 def test_the_table_of_errors_is_complete_or_there_is_no_report(tmp_path, entries, claims, complete, complaint):
     path = tmp_path / "errata.yaml"

@@ -117,15 +117,13 @@ class Session:
             print(f"report: {path}")
 
     def _write_facts(self) -> None:
-        from jinja2 import TemplateError
-
         from descent.report.facts import write_facts
 
         outputs = [Path(path) for stage in self.plan.upstream(REPORT) for path in stage.outputs.values()]
         page = Path(REPORT[0]).with_name("run.html")
         try:
             write_facts(outputs, page)
-        except (OSError, ValueError, TemplateError) as error:
+        except (OSError, ValueError) as error:
             # The report itself is whole.
             print(f"descent: warning: {page}: cannot be written ({error})", file=sys.stderr)
 

@@ -15,7 +15,7 @@ from descent.report.stages import LEDGER, REPORT, SOURCE
 from descent.report.templates import read_text
 
 # Links lead to places of the report's page, an id may be there only once, and styles belong to its widths.
-_FOREIGN = re.compile(r'</?(?:a|code)\b[^>]*>| (?:id|style)="[^"]*"|<annotation\b.*?</annotation>')
+_FOREIGN = re.compile(r'</?(?:a|code)\b[^>]*>| (?:id|style)="[^"]*"')
 
 
 class Captions:
@@ -57,11 +57,13 @@ class Captions:
 
     def _row(self, claim: Claim) -> str:
         place = self._page.find(f'id="claim-{claim.id}"')
-        cells = self._element("tr", self._page.rfind("<tr", 0, max(place, 0))) if place >= 0 else ""
+        cells = self._element("tr", self._page.rfind("<tr", 0, max(place, 0)))
         return f"<tr>{cells or f'<td>{escape(claim.id)}</td>'}</tr>"
 
     def _element(self, name: str, start: int) -> str:
-        found = re.compile(rf"<{name}\b[^>]*>(.*?)</{name}>", re.DOTALL).search(self._page, max(start, 0))
+        if start < 0:
+            return ""
+        found = re.compile(rf"<{name}\b[^>]*>(.*?)</{name}>", re.DOTALL).search(self._page, start)
         return _FOREIGN.sub("", found[1]) if found else ""
 
 

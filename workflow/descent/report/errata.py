@@ -17,7 +17,7 @@ _LISTS = ("refuted", "holds", "proofs")
 def read_errata(path: Path) -> list[dict[str, Any]]:
     """The entries of the file: five texts, and lists of claims (`refuted`, `holds`) and of proofs (theorems' ids).
 
-    Raises ReportError naming the entry that has other keys.
+    Raises ReportError naming the entry that has other keys or kinds of values.
     """
     import yaml
 
@@ -25,10 +25,20 @@ def read_errata(path: Path) -> list[dict[str, Any]]:
         entries = yaml.safe_load(read_text(path)) or []
     except yaml.YAMLError as error:
         raise ReportError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(entries, list):
+        raise ReportError(f"{path}: must be a list of entries")
     for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict) or set(entry) != {*_TEXTS, *_LISTS}:
-            raise ReportError(f"{path}, entry {number}: its keys must be {', '.join((*_TEXTS, *_LISTS))}")
+        if words := _fault(entry):
+            raise ReportError(f"{path}, entry {number}: {words}")
     return [{**entry, **{text: " ".join(entry[text].split()) for text in _TEXTS}} for entry in entries]
+
+
+def _fault(entry: Any) -> str:
+    if not isinstance(entry, dict) or set(entry) != {*_TEXTS, *_LISTS}:
+        return f"its keys must be {', '.join((*_TEXTS, *_LISTS))}"
+    wrong = [f"{key} must be a text (in quotes where it looks like a number)" for key in _TEXTS
+             if not isinstance(entry[key], str)]
+    return "; ".join([*wrong, *(f"{key} must be a list" for key in _LISTS if not isinstance(entry[key], list))])
 
 
 def errata_rows(path: Path, claims: Mapping[str, Claim], complete: bool) -> list[dict[str, Any]]:

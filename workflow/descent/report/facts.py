@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from descent.pipeline.sidecar import read_sidecar
+from descent.report.templates import render_page
 
 TEMPLATE = Path("report/theme/run.html")
 GIBIBYTE_IN_MB = 1024
@@ -22,17 +23,14 @@ def write_facts(outputs: Iterable[Path], path: Path, template: Path = TEMPLATE) 
     Reads the records of the report's `outputs`; those of one job share a row. Stages whose memory peaked above 1 GiB
     are named.
     """
-    import jinja2
-
     jobs = read_jobs(outputs)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-                                     lstrip_blocks=True)
-    page = environment.from_string(template.read_text(encoding="utf-8")).render(
-        commit=commit(), date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), machine=machine(jobs), jobs=jobs,
-        totals=totals(jobs), longest=max((job["wall_seconds"] for job in jobs), default=0.0) or 1.0,
-        heavy=[job for job in jobs if job["peak_memory_mb"] > GIBIBYTE_IN_MB],
-    )
-    path.write_text(page, encoding="utf-8")
+    context = {
+        "commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine(jobs),
+        "jobs": jobs, "totals": totals(jobs),
+        "longest": max((job["wall_seconds"] for job in jobs), default=0.0) or 1.0,
+        "heavy": [job for job in jobs if job["peak_memory_mb"] > GIBIBYTE_IN_MB],
+    }
+    path.write_text(render_page(template, context), encoding="utf-8")
 
 
 def read_jobs(outputs: Iterable[Path]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from descent.report.captions import Captions
+from descent.report.templates import render_page
 
 
 def ledger_page(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
@@ -13,11 +14,6 @@ def ledger_page(settings: dict[str, Any], inputs: dict[str, Path], outputs: dict
 
     `settings`: title, preview; `inputs`: claims, page (the report in HTML) and template (Jinja2).
     """
-    import jinja2
-
     captions = Captions(page=inputs["page"], ledger=inputs["claims"])
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-                                     lstrip_blocks=True)
-    template = environment.from_string(inputs["template"].read_text(encoding="utf-8"))
-    page = template.render(**settings, claims=captions.claims, rows=captions.rows(captions.claims))
-    outputs["page"].write_text(page, encoding="utf-8")
+    context = {**settings, "claims": captions.claims, "rows": captions.rows(captions.claims)}
+    outputs["page"].write_text(render_page(inputs["template"], context), encoding="utf-8")

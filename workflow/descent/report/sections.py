@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from descent.claims import Claim
-from descent.report.templates import ReportError, evaluate
+from descent.report.templates import ReportError, evaluate, read_text
 
 # What a section sets for the first page; without it, its first finding stands there, after all that are set.
 HEADLINE, IMPORTANCE, RESTS_ON = "headline", "importance", "rests_on"
@@ -23,7 +23,7 @@ def read_section(name: str, path: Path, values: Path, block: Mapping[str, Any], 
     `path`: a template, with the study's `values`, settings `block`, `claims`, `figures` and `views` (name -> path).
     Raises ReportError naming the template, the line and what is not there.
     """
-    numbers = json.loads(values.read_text())
+    numbers = json.loads(read_text(values))
     text, said = evaluate(path, {"v": numbers, "settings": block, "claims": claims, "view": _chosen("view", views),
                                  "figure": _chosen("figure", figures)})
     findings = numbers.get("findings", [])
@@ -81,7 +81,7 @@ def absent_anchors(paths: list[Path]) -> dict[str, str]:
     """What a reference to a section that is not in the report, or to something in it, is put into words with."""
     anchors = {}
     for path in paths:
-        text = path.read_text("utf-8")
+        text = read_text(path)
         title = text.partition("\n")[0].lstrip("# ").partition(" {#")[0]
         for anchor in re.findall(r"\{#((?:sec|fig|tbl|eq)-[\w-]+)", text):
             anchors[anchor] = f"{_KINDS[anchor.partition('-')[0]]} *{title}* (not in this report)"

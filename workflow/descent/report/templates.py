@@ -27,6 +27,17 @@ def render(path: Path, context: Mapping[str, Any]) -> str:
     return evaluate(path, context)[0]
 
 
+def render_page(path: Path, context: Mapping[str, Any]) -> str:
+    """The HTML page of the template `path`, with Jinja2's own brackets; raises ReportError naming the template."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, undefined=_undefined(), trim_blocks=True, lstrip_blocks=True)
+    try:
+        return environment.from_string(read_text(path)).render(context)
+    except jinja2.TemplateError as error:
+        raise ReportError(f"{path}: {error}") from error
+
+
 def evaluate(path: Path, context: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The text of the template `path` and what it sets at its top level; raises ReportError as `render`."""
     import jinja2
