@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import pytest
 
+from descent.pipeline import versions
 from descent.report.tools import pdf_engine, tool_version
 
 
@@ -13,6 +14,11 @@ def test_versions_of_bundled_tools():
     assert tool_version("typst") == version("typst")
     with pytest.raises(ValueError, match="unknown tool 'word'"):
         tool_version("word")
+
+
+def test_a_tool_whose_package_is_not_installed_is_absent(monkeypatch):
+    monkeypatch.setattr(versions, "_installed", dict)
+    assert tool_version.__wrapped__("pandoc") == "absent"
 
 
 @pytest.mark.skipif(shutil.which("pdftex") is None, reason="needs LaTeX")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 from functools import lru_cache
-from importlib.metadata import version
+
+from descent.pipeline.versions import package_versions
 
 LATEX_PACKAGES = (
     "lmodern.sty", "titlesec.sty", "newunicodechar.sty", "needspace.sty", "placeins.sty", "mathtools.sty", "xurl.sty",
@@ -15,13 +16,14 @@ LATEX_PACKAGES = (
 
 @lru_cache
 def tool_version(name: str) -> str:
-    """The version of `pandoc`, `typst` (their distributions bring the program along) or `latex` (its own banner).
+    """The version of `pandoc`, `typst` (that of the package that brings the program along, or `absent`) or `latex`.
 
-    Raises ValueError on another name and FileNotFoundError where there is no LaTeX.
+    Raises ValueError on another name and FileNotFoundError where there is no LaTeX, whose version is its own banner.
     """
-    distributions = {"pandoc": "pypandoc_binary", "typst": "typst"}
-    if name in distributions:
-        return version(distributions[name])
+    packages = {"pandoc": "pypandoc", "typst": "typst"}
+    if name in packages:
+        (found,) = package_versions([packages[name]]).values()
+        return found
     if name != "latex":
         raise ValueError(f"unknown tool {name!r} (known: pandoc, latex, typst)")
     return subprocess.run(["pdftex", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
