@@ -44,7 +44,7 @@ submission: environment
 	@$(call within,.venv) snakemake submission --cores $(CORES) $(overlays)
 
 store: environment
-	@$(call within,.venv) python -m descent store
+	@$(call within,.venv) python -m descent store $(overlays)
 
 test:
 	@envs/create "$(PYTHON)" .venv-test envs/test.txt
@@ -70,4 +70,4 @@ lock:
 	@$(call within,.venv-test) envs/lock
 
 clean:
-	rm -rf results .snakemake .venv .venv-test .venv-peers
+	rm -rf results .snakemake .venv .venv-test .venv-cluster .venv-peers

@@ -6,6 +6,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,7 @@ def test_the_conda_environment_agrees_with_the_lock():
     pinned = dict(line.split("==") for line in environment["dependencies"][-1]["pip"])
     lock = locked(ROOT / "envs" / "run.txt")
     assert pinned == {package: lock[package] for package in pinned}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["run"],
+             *project["optional-dependencies"]["report"]]
+    assert pinned.keys() >= {re.match(r"[\w-]+", words)[0].replace("_", "-").lower() for words in asked}
