@@ -9,7 +9,7 @@ import numpy as np
 
 from descent.dynamics.width_checks import power_law
 from descent.dynamics.width_summary import SETS, STARTS
-from descent.figures import COLORS
+from descent.figures import DATA_SETS
 from descent.views import packed_logarithms
 
 MOST_WIDTHS = 16
@@ -23,8 +23,6 @@ QUANTITIES = (
     ("flipped", "patterns that differ from the start", "fraction of all patterns", (-0.5,)),
     ("distance", "Gram matrix at the start", "‖H(0) − H∞‖₂", (-0.5,)),
 )
-
-SET_COLORS = {"synthetic_regression": COLORS[0], "diabetes": COLORS[1]}
 
 Table = Mapping[str, np.ndarray]
 
@@ -53,7 +51,7 @@ def _series(name: str, table: Table, widths: np.ndarray, times: np.ndarray, coun
     order = np.lexsort((table["replicate"][rows], table["width"][rows], table["flow_time"][rows]))
     values = np.array([table[column][rows][order] for column, *_ in QUANTITIES])
     return {"words": f"{SETS[data]}, {STARTS[start]} units", "data": SETS[data], "start": STARTS[start],
-            "color": SET_COLORS[data], "values": packed_logarithms(values),
+            "color": DATA_SETS[data], "values": packed_logarithms(values),
             "exponents": [[_exponent(table, column, time) for time in times] for column, *_ in QUANTITIES]}
 
 
