@@ -1,24 +1,17 @@
 """The page in a real browser: what its scripts promise, at each width, in both themes, on paper, without scripts."""
 
 import re
-import shutil
 
 import pytest
 
+from tests.report.conftest import PATIENCE
 from tests.report.small import LargerReport
 
-playwright = pytest.importorskip("playwright.sync_api", reason="no playwright to drive a browser with")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe to look for barriers with")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
+expect = pytest.importorskip("playwright.sync_api", reason="no playwright to drive a browser with").expect
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 ROWS = "[...document.querySelectorAll('.ledger:not(.errata) tbody tr')].filter((row) => !row.hidden)"
 SHOWN = f"{ROWS}.map((row) => ({{...row.querySelector('[id^=claim-]').dataset}}))"
 HITS = "#hits [role='option']"
-PATIENCE = 180_000  # ms; a busy machine is no fault
-playwright.expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -28,33 +21,8 @@ def report(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def opened(browser, report):
-    """`opened(fragment, width=…, …)`: the page in a context of its own, which must load nothing else nor complain."""
-    contexts, complaints, requests = [], [], set()
-
-    def open_page(fragment="", width=1200, **context):
-        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **context))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: requests.add(request.url.partition("#")[0]))
-        page.goto(report[1].as_uri() + fragment)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert {url for url in requests if not url.startswith("data:")} == {report[1].as_uri()}
+def page_file(report):
+    return report[1]
 
 
 def texts(page, selector: str) -> list[str]:
@@ -109,15 +77,15 @@ def test_there_is_one_title_and_no_level_is_left_out(opened):
 def test_the_contents_follow_the_reader(opened):
     page = opened("#sec-valley-along")
     current = page.locator(".contents a[aria-current]")
-    playwright.expect(current).to_have_attribute("href", "#sec-valley-along")
+    expect(current).to_have_attribute("href", "#sec-valley-along")
     assert page.locator(".contents a[href='#sec-valley-across']").is_visible()
     assert not page.locator(".contents a[href='#sec-proof-h-infinity']").is_visible()
     page.get_by_role("button", name="Sections of Part III Proofs").click()
     assert page.locator(".contents a[href='#sec-proof-h-infinity']").is_visible()
     page.locator(".steps .previous").click()
-    playwright.expect(current).to_have_attribute("href", "#sec-valley-across")
+    expect(current).to_have_attribute("href", "#sec-valley-across")
     page.locator(".steps .up").click()
-    playwright.expect(current).to_have_count(0)
+    expect(current).to_have_count(0)
     assert page.evaluate("scrollY") == 0
 
 
@@ -181,7 +149,7 @@ def test_search_by_keyboard(opened):
     page = opened()
     page.keyboard.press("/")
     field = page.get_by_role("combobox", name="Search this report")
-    playwright.expect(field).to_be_focused()
+    expect(field).to_be_focused()
     page.keyboard.type("valley")
     hits = page.locator(HITS).count()
     assert hits > 3
@@ -228,7 +196,7 @@ def test_filters_join_and_stand_in_the_address(opened):
     assert texts(again, ".ledger:not(.errata) tbody tr:not([hidden]) [id^=claim-]") == ["tau.3"]
     assert again.locator("select[name=verdict]").input_value() == "holds"
     again.evaluate("location.hash = 'claim-du.9'")
-    playwright.expect(again.locator("[id='claim-du.9']")).to_be_in_viewport()
+    expect(again.locator("[id='claim-du.9']")).to_be_in_viewport()
     page.get_by_role("button", name="Show all").click()
     assert page.evaluate("location.hash") == "#sec-ledger"
     rows = page.locator(".ledger:not(.errata) tbody tr")
@@ -298,10 +266,8 @@ def test_what_scrolls_can_be_reached_by_keyboard(opened):
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 360)])
-def test_axe_finds_no_barrier(opened, theme, width):
-    page = opened(color_scheme=theme, width=width)
-    found = axe.Axe().run(page).response["violations"]
-    assert [(rule["id"], [node["target"] for node in rule["nodes"]][:5]) for rule in found] == []
+def test_axe_finds_no_barrier(opened, barriers, theme, width):
+    assert barriers(opened(color_scheme=theme, width=width)) == []
 
 
 def test_paper_has_no_controls_and_figures_as_drawn(opened):
@@ -328,7 +294,7 @@ def test_a_figure_says_what_it_is_made_of(opened):
     line = page.locator("#fig-valley-width + .figure-source")
     line.get_by_role("button", name="Copy").click()
     assert page.evaluate("copied") == "snakemake --cores 1 results/valley/figures/width.svg"
-    playwright.expect(page.locator("#announcement")).to_have_text("Copied")
+    expect(page.locator("#announcement")).to_have_text("Copied")
     line.locator("summary").click()
     links = line.locator("a").evaluate_all("(links) => links.map((link) => link.getAttribute('href'))")
     runs = [f"../valley/runs/eta=0.{number}+init=a/metrics.parquet" for number in range(1, 6)]
