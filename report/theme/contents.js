@@ -4,17 +4,13 @@
   const contents = document.querySelector(".contents");
   const nav = contents.querySelector("nav");
   const entries = [...nav.querySelectorAll("a[href^='#']")]
-    .map((link) => ({ link, section: document.getElementById(link.hash.slice(1)) }))
+    .map((link) => ({ link, section: document.getElementById(decodeURIComponent(link.hash.slice(1))) }))
     .filter((entry) => entry.section);
   const wide = matchMedia("(min-width: 72rem)");
   const opened = new Set();
   let at = null;
 
-  const plain = (link) => {
-    const copy = link.cloneNode(true);
-    copy.querySelectorAll("annotation").forEach((element) => element.remove());
-    return copy.textContent.trim().replace(/\s+/g, " ");
-  };
+  const plain = (link) => link.textContent.trim().replace(/\s+/g, " ");
 
   const expand = (item, open) => {
     item.classList.toggle("collapsed", !open);

@@ -10,16 +10,17 @@
   const VERDICTS = ["refuted", "hypothesis fails", "vacuous", "holds", "reported"];
   const SORTS = { id: "document order", verdict: "verdict", slack: "slack", cases: "cases" };
 
+  // Texts and what is looked for in them: compatibility forms written plainly.
+  const plain = (text) => text.normalize("NFKC").toLowerCase();
+
   const amount = (value) => (value === "inf" ? Infinity : value === "" ? NaN : Number(value));
 
   const claims = [...body.rows].map((row, order) => {
     const anchor = row.querySelector("[id^='claim-']");
     const { document: source, verdict, kind, form, study, slack, cases } = anchor.dataset;
-    const words = row.cloneNode(true);
-    words.querySelectorAll("annotation").forEach((element) => element.remove());
     return {
       row, anchor, order, document: source, verdict, kind, form, study, slack: amount(slack), cases: amount(cases),
-      words: words.textContent.normalize("NFKC").toLowerCase(),
+      words: plain(row.textContent),
     };
   });
 
@@ -92,7 +93,7 @@
     body.append(...[...claims].sort(compare).map((claim) => claim.row));
     FILTERS.forEach((name) => { controls[name].value = state[name] || ""; count(name); });
     controls.sort.value = state.sort;
-    if (controls.text.value.trim().toLowerCase() !== state.text) controls.text.value = state.text;
+    if (plain(controls.text.value.trim()) !== state.text) controls.text.value = state.text;
     controls.direction.textContent = state.falling ? "↓ falling" : "↑ rising";
     controls.direction.setAttribute("aria-label", `Order: ${state.falling ? "falling" : "rising"}. Turn around.`);
     controls.reset.hidden = !asked();
@@ -120,7 +121,7 @@
     const sort = query.get("sort") || "id";
     const column = sort.replace(/^-/, "");
     if (Object.hasOwn(SORTS, column)) Object.assign(state, { sort: column, falling: sort !== column });
-    state.text = (query.get("text") || "").toLowerCase();
+    state.text = plain((query.get("text") || "").trim());
     return true;
   };
 
@@ -164,7 +165,7 @@
       change();
     });
     controls.text.addEventListener("input", () => {
-      state.text = controls.text.value.trim().normalize("NFKC").toLowerCase();
+      state.text = plain(controls.text.value.trim());
       change();
     });
     controls.direction.addEventListener("click", () => { state.falling = !state.falling; change(); });

@@ -6,7 +6,7 @@
   const field = form.querySelector("input");
   const list = form.querySelector("[role='listbox']");
   const status = form.querySelector("[role='status']");
-  const NOISE = "annotation, svg, script, style, nav, .anchor, .runs, .figure-source, .ledger-tools";
+  const NOISE = "svg, script, style, nav, .anchor, .runs, .figure-source, .ledger-tools";
   const OWN = `${NOISE}, section, figure, .ledger, .statement[id], table[id]`;
   const BREAKS = "p, li, td, th, div, br, dt, dd, h2, h3, h4, h5, h6, math[display='block']";
   let index = null;

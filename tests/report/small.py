@@ -130,6 +130,10 @@ $$ \\lambda_{\\max} = 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14
 ## Along the valley {#sec-valley-along}
 
 Nothing curves here, and descent is slow.
+
+## Where λ is least
+
+At its end.
 """
 
 
