@@ -29,7 +29,6 @@ SCALES = {"width": ("viridis", 0.0, 0.66), "scale": ("viridis", 0.0, 0.66), "ste
           "time": ("magma", 0.0, 0.7)}
 
 WIDTH = 6.4
-SMALL = 7.5
 
 STYLE = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "legend.fontsize": 8,
