@@ -58,13 +58,17 @@ except (ConfigError, FingerprintError, OSError) as error:
 def session():
     # First called when Snakemake has created its graph and begins to fill it with jobs, so that
     # the targets are known. Snakemake sees neither code nor contents: what is stale is forced to run.
-    found = Session(PLAN, workflow.dag_settings.targets or {"report"})
+    targets = workflow.dag_settings.targets or {"report"}
+    for target in targets:
+        if target.startswith("results/"):
+            _producer(target)
+    found = Session(PLAN, targets)
     if found.stale and _only_reports():
         more = f" (and {len(found.stale) - 1} more)" if len(found.stale) > 1 else ""
         print(f"descent: {min(found.stale)}: missing or stale{more}; run the workflow before you ask for its report "
               "(snakemake -n says why)", file=sys.stderr)
         sys.exit(1)
-    refusal = _unquoted() or (found.refusal() if workflow.local_exec and not workflow.dryrun else None)
+    refusal = _not_in_files(targets) or _unquoted() or (found.refusal() if workflow.local_exec and not workflow.dryrun else None)
     if refusal:
         print(refusal, file=sys.stderr)
         sys.exit(1)
@@ -80,6 +84,13 @@ def _only_reports():
     # With --report alone Snakemake starts nothing, and would show whatever lies there.
     asked = any(word.partition("=")[0] == "--report" for word in sys.argv)
     return asked and workflow.executor_plugin is None
+
+
+def _not_in_files(targets):
+    # The commands of these two rules read the configuration themselves.
+    asked = sorted({"verify", "submission"}.intersection(targets))
+    if asked and workflow.config_settings.config:
+        return f"descent: {asked[0]}: takes settings from files: put those after --config into one, after --configfile"
 
 
 def _unquoted():
@@ -115,8 +126,12 @@ wildcard_constraints:
 
 
 def _stage(pattern, wildcards):
+    return _producer(pattern.format(**wildcards))
+
+
+def _producer(path):
     try:
-        return PLAN.stage(pattern.format(**wildcards))
+        return PLAN.stage(path)
     except KeyError as error:
         # An exception would come out as a stack of Snakemake's own calls.
         print(f"descent: {error.args[0]}", file=sys.stderr)
