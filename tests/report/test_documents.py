@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from descent.report import html
 from descent.report.stages import EARLY, SCRIPTS
 from descent.report.templates import ReportError
 from descent.report.tools import pdf_engine
@@ -52,16 +51,6 @@ def test_the_page_inlines_its_scripts_in_order(finished):
     texts = [(CHECKOUT / path).read_text("utf-8") for path in (EARLY, *SCRIPTS)]
     assert re.findall(r"<script>\n(.*?)</script>", page, re.DOTALL) == texts
     assert page.index(texts[0]) < page.index("</head>") < page.index("</main>") < page.index(texts[1])
-
-
-def test_a_page_that_is_too_large_is_told_of(tmp_path, monkeypatch, capsys):
-    report = SmallReport(tmp_path).write()
-    page = report.make("ledger", "report_source", "report_html")["html"]
-    assert "warning" not in capsys.readouterr().err
-    monkeypatch.setattr(html, "MOST_BYTES", 100_000)
-    report.make("report_html")
-    size = page.stat().st_size / 1e6
-    assert capsys.readouterr().err == f"descent: warning: report.html has {size:.1f} MB, more than 0.1\n"
 
 
 def test_a_script_that_would_end_itself_stops_the_page(tmp_path):

@@ -20,6 +20,7 @@ from descent.pipeline.staleness import estimate, stale_outputs
 from descent.pipeline.store import open_store
 
 _LEAST_ROOM = 1 << 20  # bytes; Snakemake itself cannot run in less
+_MOST_PAGE = 6_000_000  # bytes that mail and hand-in forms still take
 _LISTED = 20  # stages that merely lack their outputs, in a dry run's reasons
 
 
@@ -115,6 +116,7 @@ class Session:
         self._write_facts()
         for path in REPORT:
             print(f"report: {path}")
+        print(size_warning(Path(REPORT[0])), end="", file=sys.stderr)
 
     def _write_facts(self) -> None:
         from descent.report.facts import write_facts
@@ -137,6 +139,14 @@ class Session:
         if made and self.plan.laboratory.store.path:
             records = [read_sidecar(Path(path)) for path in made]
             history.remember(history.tally(record for record in records if record is not None))
+
+
+def size_warning(page: Path) -> str:
+    """A line about a page that is too large to be sent; empty where it is not."""
+    size = page.stat().st_size
+    if size <= _MOST_PAGE:
+        return ""
+    return f"descent: warning: {page}: has {size / 1e6:.1f} MB; mail and hand-in forms may refuse it\n"
 
 
 def keys_in_use(plan: Plan) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from descent.report.pandoc import convert, desk
 from descent.report.templates import ReportError, read_text
 from descent.report.view_data import with_data
 
-MOST_BYTES = 6_000_000  # a page that mail and hand-in forms still take
 _IMAGE = re.compile(r'<img\s[^>]*?src="([^"]*)"[^>]*>')
 
 
@@ -24,7 +22,7 @@ def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Pa
 
     `inputs`: source, figures (SVG), filters, template, styles, early (the script of the head, before anything is
     painted), scripts (at the end), views, fonts and references. Raises ReportError as `convert`, and naming a figure
-    that is not there or a script that would end its own element; warns of a page of more than `MOST_BYTES`.
+    that is not there or a script that would end its own element.
     """
     options = ["--mathml", "--toc", "--toc-depth=3", "--section-divs", "--default-image-extension=svg"]
     with desk([]) as directory:
@@ -37,10 +35,7 @@ def html(settings: dict[str, Any], inputs: dict[str, Any], outputs: dict[str, Pa
     page = page.replace("</head>", f"<style>\n{styles}</style>\n{_script(inputs['early'])}</head>", 1)
     before, end, after = page.rpartition("</body>")
     scripts = "".join(map(_script, inputs["scripts"]))
-    size = outputs["html"].write_bytes(f"{before}{scripts}{end}{after}".encode())
-    if size > MOST_BYTES:
-        print(f"descent: warning: {outputs['html'].name} has {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:g}",
-              file=sys.stderr)
+    outputs["html"].write_text(f"{before}{scripts}{end}{after}", encoding="utf-8")
 
 
 def _with_figures(page: str, paths: list[Path]) -> tuple[str, str]:
