@@ -2,9 +2,11 @@
 
 import base64
 import re
+from io import BytesIO
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from descent.figures import new_figure, save_figure
 from descent.report.drawings import Drawings
@@ -58,17 +60,26 @@ def test_ticks_are_one_path_and_words_are_drawn_once(tmp_path):
     assert len(drawn) < 0.4 * (tmp_path / "ticks.svg").stat().st_size
 
 
+def rasters(figure, path) -> list[bytes]:
+    """The picture in a figure's file, and what becomes of it in the page."""
+    save_figure(figure, {"svg": path}, preview=False)
+    return [base64.b64decode(re.search(r'base64,([^"]*)"', text)[1])
+            for text in (path.read_text(), Drawings().inline(path, ""))]
+
+
+def test_a_map_keeps_its_colours(tmp_path):
+    figure, axes = new_figure()
+    axes[0, 0].pcolormesh(np.arange(90.0).reshape(9, 10), alpha=0.8, rasterized=True)
+    before, after = rasters(figure, tmp_path / "map.svg")
+    assert len(after) < len(before)
+    assert np.array_equal(imread(BytesIO(before)), imread(BytesIO(after)))
+
+
 def test_a_raster_keeps_its_looks_in_a_palette(tmp_path):
-    from io import BytesIO
-
-    from matplotlib.image import imread
-
     figure, axes = new_figure()
     points = np.random.default_rng(0).normal(size=(2, 4000))
-    axes[0, 0].plot(*points, ".", alpha=0.1, rasterized=True)
-    save_figure(figure, {"svg": tmp_path / "dots.svg"}, preview=False)
-    pictures = [base64.b64decode(re.search(r'base64,([^"]*)"', text)[1]) for text in
-                ((tmp_path / "dots.svg").read_text(), Drawings().inline(tmp_path / "dots.svg", ""))]
+    axes[0, 0].scatter(*points, c=points[0], s=6, alpha=0.3, rasterized=True)
+    pictures = rasters(figure, tmp_path / "dots.svg")
     assert len(pictures[1]) < len(pictures[0]) / 2
     before, after = (imread(BytesIO(picture)) for picture in pictures)
     composed = [picture[..., :3] * picture[..., 3:] + 1 - picture[..., 3:] for picture in (before, after)]

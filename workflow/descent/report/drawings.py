@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from array import array
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -15,6 +16,7 @@ from descent.report.templates import ReportError
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _LONGEST_SHARED = 1000  # characters of a path; longer ones are curves, of one figure only
+_MOST_COLORS = 256  # of a palette
 _PNG = "data:image/png;base64,"
 _STROKE = re.compile(r"m0 0(?:l| )?(-?[\d.]+ -?[\d.]+)")  # the outline of a tick: one straight line
 
@@ -143,14 +145,27 @@ def _line(vector: str) -> str:
 
 
 def _raster(value: str) -> str:
-    # Dots over dots have thousands of nearly equal colours; 256 of them look the same and take a quarter of the bytes.
     from PIL import Image
 
     data = base64.b64decode(value.removeprefix(_PNG))
     written = io.BytesIO()
-    Image.open(io.BytesIO(data)).convert("RGBA").quantize(256, Image.Quantize.FASTOCTREE).save(written, "PNG",
-                                                                                            optimize=True)
+    _with_palette(Image.open(io.BytesIO(data)).convert("RGBA")).save(written, "PNG", optimize=True)
     return _PNG + base64.b64encode(min(written.getvalue(), data, key=len)).decode()
+
+
+def _with_palette(image):
+    # Dots over dots have thousands of nearly equal colours; 256 of them look the same and take a quarter of the bytes.
+    # The few of a map are numbers, which Pillow would merge: they stay as they are.
+    from PIL import Image
+
+    pixels = memoryview(image.tobytes()).cast("I")
+    colors = sorted(set(pixels))
+    if len(colors) > _MOST_COLORS:
+        return image.quantize(_MOST_COLORS, Image.Quantize.FASTOCTREE)
+    place = {color: number for number, color in enumerate(colors)}
+    exact = Image.frombytes("P", image.size, bytes(place[pixel] for pixel in pixels))
+    exact.putpalette(array("I", colors).tobytes(), "RGBA")
+    return exact
 
 
 def _references(name: str, value: str) -> list[str]:
