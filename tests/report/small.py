@@ -121,6 +121,8 @@ $$ \\lambda_{\\max} = 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14
 
 ![Width of the valley.](<< figure("width") >>){#fig-valley-width alt="A narrowing gap"}
 
+## Where λ is least
+
 | step | first residual | second residual | third residual | fourth residual | fifth residual |
 |-----:|-----:|-----:|-----:|-----:|-----:|
 | 1,000,000 | 0.123456789 | 0.123456789 | 0.123456789 | 0.123456789 | 0.123456789 |
@@ -130,10 +132,6 @@ $$ \\lambda_{\\max} = 1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14
 ## Along the valley {#sec-valley-along}
 
 Nothing curves here, and descent is slow.
-
-## Where λ is least
-
-At its end.
 """
 
 
