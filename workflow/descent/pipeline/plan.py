@@ -19,9 +19,9 @@ from descent.pipeline.sidecar import file_digest
 from descent.pipeline.stage import Stage, canonical_json
 from descent.pipeline.store import open_store
 from descent.pipeline.study import StudyPlan
-from descent.report import stages as of_report
 
-REPORT, VERDICT, LEDGER_PAGE = tuple(of_report.REPORT.values()), of_report.VERDICT, of_report.LEDGER_PAGE
+REPORT = ("results/report/report.html", "results/report/report.tex", "results/report/report.pdf")
+VERDICT, LEDGER_PAGE = "results/report/verdict.txt", "results/claims.html"
 _SHORT = 20  # estimated seconds; starting a job on a cluster takes about five
 
 
@@ -96,6 +96,7 @@ class Plan:
         return plan
 
     def _report_stages(self, plans: list[StudyPlan]) -> list[Stage]:
+        from descent.report.stages import figure_source, stages
         from descent.report.tools import pdf_engine
 
         by_rule = {
@@ -106,7 +107,7 @@ class Plan:
             for name, outputs in by_rule[rule].items():
                 if not outputs:
                     raise settings.ConfigError(f"config: studies.{name}: its module plans no {rule}")
-        return of_report.stages(
+        return stages(
             title=self.laboratory.report.title,
             studies={name: getattr(discovery.load("studies", name), "PART", None) for name in self._studies},
             study_settings={name: self._block(name).model_dump(mode="json") for name in self._studies},
@@ -118,7 +119,7 @@ class Plan:
             views=by_rule["view"],
             provenance=self._provenance(),
             master_seed=self.laboratory.master_seed,
-            figure_sources=[of_report.figure_source(plan.name, stage, self.identity(stage).code)
+            figure_sources=[figure_source(plan.name, stage, self.identity(stage).code)
                             for plan in plans for stage in plan.stages if stage.rule == "figure"],
         )
 

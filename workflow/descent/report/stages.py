@@ -22,7 +22,6 @@ FONTS = tuple(
     for face in ("math", "text-regular", "text-italic", "text-semibold", "text-semibold-italic")
 )
 REPORT = {kind: f"results/report/report.{kind}" for kind in ("html", "tex", "pdf")}
-VERDICT = "results/report/verdict.txt"
 
 
 def stages(title: str, studies: Mapping[str, str | None], study_settings: Mapping[str, Mapping[str, Any]], engine: str,
@@ -59,7 +58,8 @@ def stages(title: str, studies: Mapping[str, str | None], study_settings: Mappin
               {"claims": LEDGER, "csv": LEDGER_CSV}),
         Stage("report_source", "descent.report.assembly:source", settings, inputs, {"source": SOURCE}),
         *_documents(svg, pdf, explored, engine),
-        Stage("verdict", "descent.report.verdict:verdict", {}, {"claims": LEDGER}, {"verdict": VERDICT}),
+        Stage("verdict", "descent.report.verdict:verdict", {}, {"claims": LEDGER},
+              {"verdict": "results/report/verdict.txt"}),
         Stage("ledger_page", "descent.report.ledger_page:ledger_page", {"title": title, "preview": preview},
               {"claims": LEDGER, "page": REPORT["html"], "template": "report/workflow/claims.html"},
               {"page": LEDGER_PAGE}),
