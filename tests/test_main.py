@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from descent.__main__ import _stage_parser, stage_of
+from descent.__main__ import _dispatch, _stage_parser, stage_of
 from tests.scratch_library import ScratchLibrary
 
 TOY = '''
@@ -26,6 +26,14 @@ def library(tmp_path_factory) -> ScratchLibrary:
 def descent(library: ScratchLibrary, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run(library.command(list(words)), cwd=library.root, env=library.environment(),
                           capture_output=True, text=True, check=False)
+
+
+def test_the_code_of_another_checkout_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "workflow" / "descent").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for words in (["verify"], ["store"], ["submission", "x.zip"]):
+        with pytest.raises(ValueError, match="would be used, not this checkout's"):
+            _dispatch(words)
 
 
 def parsed(*words: str):

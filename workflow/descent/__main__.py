@@ -151,12 +151,20 @@ def _run_stage(arguments: argparse.Namespace) -> None:
         raise OSError(no_space(stage)) from None
 
 
-def _verify(arguments: argparse.Namespace) -> None:
+def _plan(configfiles: list[str]):
     from descent.pipeline import settings
     from descent.pipeline.plan import Plan
+
+    library, here = Path(__file__).parent, Path("workflow/descent")
+    if here.is_dir() and not here.samefile(library):
+        raise ValueError(f"the code in {library} would be used, not this checkout's; set PYTHONPATH=workflow")
+    return Plan(settings.read(["config.yaml", *configfiles]))
+
+
+def _verify(arguments: argparse.Namespace) -> None:
     from descent.pipeline.staleness import verify
 
-    faults = verify(Plan(settings.read(["config.yaml", *arguments.configfile])))
+    faults = verify(_plan(arguments.configfile))
     if faults:
         raise ValueError("\n".join(f"{path}: {reason}" for path, reason in faults.items()))
     print("descent: verified: every output of the report comes from the current code, settings and inputs")
@@ -184,21 +192,15 @@ def _snapshot(arguments: argparse.Namespace) -> None:
 
 
 def _store(arguments: argparse.Namespace) -> None:
-    from descent.pipeline import settings
-    from descent.pipeline.plan import Plan
     from descent.pipeline.store_status import store_status
 
-    plan = Plan(settings.read(["config.yaml", *arguments.configfile]))
-    print("\n".join(store_status(plan, arguments.evict)))
+    print("\n".join(store_status(_plan(arguments.configfile), arguments.evict)))
 
 
 def _submission(arguments: argparse.Namespace) -> None:
-    from descent.pipeline import settings
-    from descent.pipeline.plan import Plan
     from descent.report.submission import write_submission
 
-    plan = Plan(settings.read(["config.yaml", *arguments.configfile]))
-    count = write_submission(plan, arguments.configfile, arguments.file)
+    count = write_submission(_plan(arguments.configfile), arguments.configfile, arguments.file)
     print(f"descent: {arguments.file}: {count} files, {arguments.file.stat().st_size / 1e6:.1f} MB")
 
 
