@@ -332,6 +332,13 @@ def test_the_log_has_the_whole_story(library):
     assert "toy.py" in log
 
 
+def test_what_the_library_finds_wrong_with_a_file_is_said_in_words_alone(library):
+    (library.root / "source.parquet").write_text("no table")
+    line = library.refused("read", {}, inputs={"table": "source.parquet"})
+    assert line.startswith("descent: toy: source.parquet: not a readable Parquet table")
+    assert "Traceback" not in text(library, "results/a/text.txt.log")
+
+
 def test_code_that_does_not_parse_is_named(library):
     library.toy.write_text("def number(:\n")
     assert "toy.py" in library.refused("number", {"x": 4})

@@ -24,7 +24,7 @@ def stale_outputs(plan: Plan, targets: Iterable[str]) -> dict[str, str]:
 
 def _reason(plan: Plan, stage: Stage, path: str) -> str | None:
     file = Path(path)
-    if not file.exists():
+    if not file.is_file():
         return "missing"
     record = read_sidecar(file)
     if record is None:

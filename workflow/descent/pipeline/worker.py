@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -36,7 +37,8 @@ def main() -> None:
 
     def compute(part: dict, *replicate: int) -> None:
         outputs = {name: Path(path) for name, path in part["outputs"].items()}
-        with kept_in(Path(part["checkpoints"]), job["checkpoint_seconds"], lambda: origin.fault() is None):
+        with (_in_words(),
+              kept_in(Path(part["checkpoints"]), job["checkpoint_seconds"], lambda: origin.fault() is None)):
             function(job["settings"], inputs, outputs, *replicate)
 
     if not job["parts"]:
@@ -47,6 +49,17 @@ def main() -> None:
             compute(part, part["replicate"])
             os.write(job["status"], f"{part['replicate']}\n".encode())
     _join(job)
+
+
+@contextlib.contextmanager
+def _in_words():
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("descent."):
+            raise
+        # The library's own errors say what is wrong with which file; the calls that led there are no help.
+        raise SystemExit(str(error)) from None
 
 
 def _refuse_configuration(event: str, arguments: tuple) -> None:
