@@ -219,3 +219,8 @@ def test_before_the_first_run_everything_is_missing(tmp_path):
     assert estimate(plan, {SUMMARY: "missing"}, ["report"])[:2] == (2, 4.0)
     assert estimate(plan, {}, ["report"]) == (0, 0.0, 0.0)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_in_place_of_an_output_is_no_output(tmp_path):
+    (tmp_path / SUMMARY).mkdir(parents=True)
+    assert stale_outputs(planned(), [SUMMARY])[SUMMARY] == "missing"
