@@ -130,7 +130,7 @@ def test_a_refactor_with_equal_bytes_stops_at_its_stage(laboratory):
 
 
 @pytest.mark.parametrize("damage", ["delete", "edit", "same size", "forget"])
-@pytest.mark.parametrize("output", ["results/data/planted_relu.parquet", "results/report/report.html"])
+@pytest.mark.parametrize("output", ["results/planted_relu/tables/mini_batches.parquet", "results/report/report.html"])
 def test_a_lost_or_edited_output_comes_back_from_the_store(laboratory, output, damage):
     path = laboratory.path(output)
     original = path.read_bytes()
