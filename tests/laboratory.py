@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -17,6 +18,8 @@ from descent.pipeline.discovery import module_names
 CHECKOUT = Path(__file__).parents[1]
 # What the pipeline does is tested on these; all studies together run once, in `whole_laboratory`.
 STUDIES = ("planted_relu", "convergence_bound")
+# Proofs that refer to no others than these; a report with all of them takes twice the time.
+PROOFS = ("du.", "jhu.2")
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv*", "results", ".descent", ".snakemake", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info"
 )
@@ -45,7 +48,22 @@ class Laboratory:
 
     def copy(self, root: Path) -> Laboratory:
         shutil.copytree(self.root, root, symlinks=True)
-        return Laboratory(root, self.overlays)
+        copied = Laboratory(root, self.overlays)
+        copied._find_kernels()
+        return copied
+
+    def take_kernels(self, made: Laboratory) -> None:
+        """Take what another laboratory with the same code has compiled; to compile it again takes seconds a stage."""
+        shutil.copytree(made.path(".descent/numba"), self.path(".descent/numba"))
+        self._find_kernels()
+
+    def _find_kernels(self) -> None:
+        # numba keeps the compiled functions of a package under its name and a digest of the place of its source.
+        for folder in self.path(".descent/numba").glob("*/*_*"):
+            package = folder.name.rpartition("_")[0]
+            place = str(self.path(f"workflow/descent/{package}"))
+            digest = hashlib.sha1(place.encode(), usedforsecurity=False).hexdigest()
+            folder.rename(folder.with_name(f"{package}_{digest}"))
 
     def snakemake(self, *arguments: str, cores: int = 2, check: bool = True,
                   prefix: Iterable[str] = ()) -> subprocess.CompletedProcess:
@@ -122,6 +140,9 @@ def fresh_checkout(root: Path, studies: Collection[str] = STUDIES) -> Laboratory
     made = Laboratory(root)
     without = [name for name in module_names("studies") if name not in studies]
     if without:
+        for proof in made.path("report/proofs").glob("*.md"):
+            if not proof.name.startswith(PROOFS):
+                proof.unlink()
         # Typst, wherever LaTeX is installed too: it takes a second where that takes ten.
         made.configure(json.dumps({"studies": dict.fromkeys(without), "report": {"engine": "typst"}}))
     return made
@@ -133,8 +154,8 @@ def finished_laboratory(shared: Path) -> Laboratory:
 
 
 def whole_laboratory(shared: Path) -> Laboratory:
-    """The laboratory of all studies, finished without a network; made by whichever process comes first."""
-    return _finished(shared / "whole laboratory", module_names("studies"), without_network())
+    """The laboratory of all studies; what the one of two studies has computed is not computed again."""
+    return _finished(shared / "whole laboratory", module_names("studies"), finished_laboratory(shared))
 
 
 def call_record(finished: Laboratory) -> list[dict]:
@@ -158,7 +179,7 @@ def without_network() -> list[str]:
     return words if possible else []
 
 
-def _finished(root: Path, studies: Collection[str], prefix: Iterable[str] = ()) -> Laboratory:
+def _finished(root: Path, studies: Collection[str], begun: Laboratory | None = None) -> Laboratory:
     record = root.with_suffix(".overlays")
     with open(root.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -166,6 +187,9 @@ def _finished(root: Path, studies: Collection[str], prefix: Iterable[str] = ()) 
             # In its final place: compiled kernels belong to the folder of their source.
             shutil.rmtree(root, ignore_errors=True)
             made = fresh_checkout(root, studies)
-            made.snakemake("report", prefix=prefix)
+            if begun:
+                made.take_kernels(begun)
+                shutil.copytree(begun.path(".descent/store"), made.path(".descent/store"))
+            made.snakemake("report", prefix=without_network())
             record.write_text(json.dumps(made.overlays))
     return Laboratory(root, json.loads(record.read_text()))

@@ -1,11 +1,9 @@
 """The smoke pipeline's trainings killed with SIGKILL at more than fifty moments: nothing saved is ever lost again."""
 
 import contextlib
-import hashlib
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -123,20 +121,12 @@ def wait_for_moment(laboratory: Laboratory, runner: int, draws: random.Random) -
     time.sleep(draws.uniform(0.0, 0.2))
 
 
-def numba_folder(laboratory: Laboratory, package: str) -> str:
-    """Where numba looks for a package's compiled functions: its name, and a digest of where it is."""
-    place = str(laboratory.path(f"workflow/descent/{package}"))
-    return f"{package}_{hashlib.sha1(place.encode(), usedforsecurity=False).hexdigest()}"
-
-
 @pytest.fixture
 def laboratory(smoke, tmp_path) -> Laboratory:
     """A checkout with an empty store, and with the kernels compiled that the smoke laboratory has."""
     fresh = fresh_checkout(tmp_path / "killed")
     fresh.configure("checkpoint_seconds: 0")
-    shutil.copytree(smoke.path(".descent/numba"), fresh.path(".descent/numba"))
-    for folder in fresh.path(".descent/numba").glob("*/*_*"):
-        folder.rename(folder.with_name(numba_folder(fresh, folder.name.rpartition("_")[0])))
+    fresh.take_kernels(smoke)
     return fresh
 
 

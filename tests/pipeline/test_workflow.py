@@ -25,6 +25,7 @@ def checkout(tmp_path, smoke) -> Laboratory:
 def test_the_same_bytes_on_one_core_elsewhere_and_again(smoke, tmp_path):
     again = fresh_checkout(tmp_path / "somewhere" / "else")
     again.configure("store: {path: null}")
+    again.take_kernels(smoke)
     again.snakemake("report", cores=1)
     assert again.results() == smoke.results()
 
@@ -43,7 +44,7 @@ def test_all_studies_run_without_a_network(whole):
         pytest.skip("this machine cannot cut a process off from the network (unshare --net)")
     reached = subprocess.run([*cut_off, "cat", "/proc/net/dev"], capture_output=True, text=True, check=True).stdout
     assert re.findall(r"^ *(\w+):", reached, re.MULTILINE) == ["lo"]
-    assert whole.path("results/report/report.pdf").exists()  # made in there, see `whole_laboratory`
+    assert whole.path("results/report/report.pdf").exists()  # made in there, as what the smoke laboratory brought
 
 
 def _start(laboratory: Laboratory) -> subprocess.Popen:
