@@ -68,7 +68,9 @@ def session():
         print(f"descent: {min(found.stale)}: missing or stale{more}; run the workflow before you ask for its report "
               "(snakemake -n says why)", file=sys.stderr)
         sys.exit(1)
-    refusal = _not_in_files(targets) or _unquoted() or (found.refusal() if workflow.local_exec and not workflow.dryrun else None)
+    refusal = _not_in_files(targets) or _unquoted()
+    if workflow.local_exec and not workflow.dryrun:
+        refusal = refusal or found.refusal()
     if refusal:
         print(refusal, file=sys.stderr)
         sys.exit(1)
@@ -96,8 +98,8 @@ def _not_in_files(targets):
 def _unquoted():
     # Snakemake writes this path into its jobs' scripts as it is.
     if not workflow.local_exec and " " in sys.executable:
-        return (f"{sys.executable}: a cluster's jobs cannot start a Python in a folder with a space; make its environment "
-                "elsewhere (envs/create python3 FOLDER envs/cluster.txt)")
+        return (f"{sys.executable}: a cluster's jobs cannot start a Python in a folder with a space; make its "
+                "environment elsewhere (envs/create python3 FOLDER envs/cluster.txt)")
 
 
 def _ask_store(found):
