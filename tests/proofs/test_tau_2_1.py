@@ -121,6 +121,20 @@ def test_sharp_theorem_needs_its_condition_below_the_step_one():
     assert 0.75 * square[:-1].sum() + square[-1] > 1.2 * 0.25 * 6 * 0.25
 
 
+@few
+@given(POINT, LEVEL, FACTORS, st.floats(0, 1))
+def test_recursion_on_a_stretched_quadratic(start, sigma, factors, share):
+    """One coordinate of curvature β and one of less; both have the noise ±σ of their own."""
+    beta, c = 1.5, np.array(factors)
+    for rate in (beta, share * beta):
+        w = [np.full(2 ** len(c), start)]
+        for step, xi in zip(c, sigma * signs(len(c)).T):
+            w.append(w[-1] - step / beta * (rate * w[-1] + xi))
+        square = ((rate * np.array(w)) ** 2).mean(axis=1)
+        expected = (1 - c * rate / beta) ** 2 * square[:-1] + (c * rate / beta) ** 2 * sigma ** 2
+        assert square[1:] == pytest.approx(expected, rel=1e-12, abs=1e-13)
+
+
 @any_function
 @few
 @given(POINT, LEVEL, st.integers(1, 7))

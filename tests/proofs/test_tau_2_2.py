@@ -64,7 +64,7 @@ def test_sums_of_weights(T):
     steps = math.fsum(np.append(c, 1 / math.sqrt(T)))
     assert total >= steps * (1 - 1e-15)
     assert steps >= 2 * (math.sqrt(T + 1) - 1)
-    assert harmonic <= 1 + math.log(T)
+    assert harmonic <= harmonic + 1 / T <= 1 + math.log(T)
 
 
 def test_the_constants_in_the_sums_are_needed():
@@ -154,6 +154,8 @@ def test_limit_on_a_quadratic(sigma):
     assert abs(x[-1]) < 0.01 * sigma ** 2
     assert abs(x[-1]) < 0.6 * abs(x[len(x) // 4])
     epsilon = 0.1 * sigma
+    # From a start at the minimum the first such T is 1.
+    assert squares(0.0, sigma, 2)[0] <= epsilon ** 2 < squares(0.0, sigma, 2)[1]
     first = TIMES[np.argmax(SQUARES[sigma] <= epsilon ** 2)]
     assert first == pytest.approx(sigma ** 4 / (4 * epsilon ** 4), rel=0.05)
 
