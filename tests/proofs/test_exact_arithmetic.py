@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from descent.bounds.exact_linear_networks import layer_instances
+
 FEW = settings(max_examples=20)
 FRACTIONS = st.fractions(-9, 9, max_denominator=9)
 # Moments of a standard normal variable: E g^j = (j − 1) E g^(j−2).
@@ -64,6 +66,8 @@ def test_the_drawn_fractions():
     drawn = Counter(Fraction(p, q) for p in range(-6, 7) for q in (1, 2, 3))
     assert sum(drawn.values()) == 39
     assert Fraction(max(drawn.values()), 39) == Fraction(1, 13)
-    assert Fraction(7, 13) ** 100 < Fraction(1, 10**26)
+    depths = [len(instance["layers"]) for instance in layer_instances(np.random.default_rng(0), 100)]
+    assert depths.count(4) == 33
+    assert Fraction(1, 10**9) < Fraction(7, 13) ** 33 < Fraction(2, 10**9)
     assert all(36 % (p * q) == 0 for p, q in product((1, 2, 3), repeat=2))
     assert 2 * Fraction(1, 10**12) * 10**10 == Fraction(1, 50) < Fraction(1, 36)

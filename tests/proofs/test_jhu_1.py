@@ -196,6 +196,20 @@ def test_imbalance_is_bounded_by_the_subgradient(seed):
     np.testing.assert_allclose(norms(U), norms(decay * U) / decay, rtol=1e-14)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+@RANDOM
+@FEW
+def test_norms_away_from_stationary_points(loss, seed):
+    U, V, X, Y, decay = drawn(seed, loss)
+    Z = outputs(U, V, X)
+    value, G = LOSSES[loss](Z, Y)
+    P, Q = subgradient_of_loss(U, V, X, G, X @ V > 0)
+    A, B = P + decay * U, Q + decay * V
+    size, rise = np.hypot(np.linalg.norm(A), np.linalg.norm(B)), LOSSES[loss](0 * Y, Y)[0] - value
+    assert decay * np.sum(U**2) == pytest.approx(np.sum(A * U) - np.sum(G * Z), abs=1e-9)
+    assert np.sum(A * U) - np.sum(G * Z) <= rise + size * np.linalg.norm(U) + 1e-9
+
+
 @RANDOM
 @FEW
 def test_the_law_is_bounded_by_the_subgradient(seed):

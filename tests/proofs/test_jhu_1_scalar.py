@@ -71,6 +71,24 @@ def test_the_scalar_problem_on_a_grid(decay, y):
         assert u[best] == pytest.approx(2 * root**2, abs=5e-3)
 
 
+@pytest.mark.parametrize("decay", [0.01, 0.25, 0.7, 0.8, 3.0])
+def test_the_balanced_point_of_unequal_degrees(decay):
+    """And that it is a strict local minimizer below λ = 3/4 and none above: on a circle around it."""
+    def value(u, v, y):
+        return (y - u * v) ** 2 / 2 + decay / 2 * (u + v**2)
+
+    for v in (0.5, 1.3):
+        y, step = 2 * v**3 + decay / (2 * v), 1e-5
+        slopes = [value(2 * v**2 + step, v, y) - value(2 * v**2 - step, v, y),
+                  value(2 * v**2, v + step, y) - value(2 * v**2, v - step, y)]
+        assert np.abs(slopes).max() / (2 * step) < 1e-8
+    y = decay + 0.25
+    assert value(0.5, 0.5, y) - value(0, 0, y) == pytest.approx((4 * decay - 1) / 32)
+    angles = np.linspace(0, 2 * np.pi, 721)
+    around = value(0.5 + 1e-3 * np.cos(angles), 0.5 + 1e-3 * np.sin(angles), y)
+    assert (around.min() > value(0.5, 0.5, y)) == (decay < 0.75)
+
+
 def subgradient(U, V, X, Y, decay):
     P, Q = subgradient_of_loss(U, V, X, squared(outputs(U, V, X), Y)[1], X @ V > 0)
     return P + decay * U, Q + decay * V

@@ -137,7 +137,10 @@ def test_the_delay_of_a_smaller_start(depth, target):
     simple = quad(lambda q: 1 / (target * q ** (depth - 1)), b, a)[0]
     closed = np.log(a / b) / target if depth == 2 else (b ** (2 - depth) - a ** (2 - depth)) / ((depth - 2) * target)
     assert simple == pytest.approx(closed, rel=1e-8)
-    assert 0 <= delay / simple - 1 <= a**depth / (target - a**depth)
+    bound = a**depth / (target - a**depth)
+    assert 0 <= delay / simple - 1 <= bound
+    near = [quad(lambda q, p=p: 1 / (q ** (depth - 1) * (target - p * q**depth)), 0.999 * a, a)[0] for p in (1, 0)]
+    assert near[0] / near[1] - 1 == pytest.approx(bound, rel=0.02)
     q = np.linspace(0.01, a, 50)
     assert np.all(1 / target <= 1 / (target - q**depth))
     assert np.all(1 / (target - q**depth) <= 1 / (target - a**depth) * (1 + 1e-15))

@@ -75,6 +75,37 @@ def test_difference_quotients_tell_convex_losses(seed, t):
     assert (loss([1e-4 * W for W in deep], x, y) - at_zero) / 1e-4 > loss(deep, x, y) - at_zero
 
 
+def apart(layers):
+    """The two points of the proof that have these layers in their middle."""
+    first, last, between = layers[0], layers[-1], layers[1:-1]
+    return [0 * first, *between, 2 * last], [2 * first, *between, 0 * last]
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 999), st.lists(st.integers(1, 4), min_size=3, max_size=5))
+def test_any_weights_lie_between_two_that_compute_zero(seed, widths):
+    layers, x, y = case(seed, widths)
+    A, B = apart(layers)
+    assert np.array_equal(output(A, x), 0 * y)
+    assert np.array_equal(output(B, x), 0 * y)
+    assert all(np.array_equal((V + U) / 2, W) for V, U, W in zip(A, B, layers))
+
+
+@pytest.mark.parametrize("hidden", [[3], [2, 3]])
+def test_losses_of_weights_between_two_that_compute_zero(hidden):
+    """A loss that is not convex breaks the first inequality where it exceeds L(0), the second where it is less."""
+    layers, x, y = case(5, [3, *hidden, 1])
+    at_zero = loss([0 * W for W in layers], x, y)
+    worse = [3 * W for W in layers]
+    assert all(loss(point, x, y) == at_zero for point in apart(worse))
+    assert loss(worse, x, y) > at_zero
+    better = [np.eye(*W.shape) for W in layers]
+    better[0] = np.outer(np.eye(len(layers[0]))[0], x @ y[0])
+    two_sided = [loss([sign * 0.01 * W for W in better], x, y) for sign in (1, -1)]
+    assert min(two_sided) < at_zero
+    assert len(hidden) > 1 or max(two_sided) < at_zero
+
+
 def test_an_activation_that_is_not_zero_at_zero_can_leave_the_loss_convex():
     """σ = 1: L = (W_2 − 1)²/2 does not depend on W_1."""
     curvature = hessian(lambda w: (w[1] * (1 + 0 * w[0]) - 1) ** 2 / 2, np.array([0.4, -0.3]))

@@ -37,6 +37,7 @@ def test_descent_lemma_needs_its_constant():
 def test_slopes_along_a_segment(f, u, v, s):
     at_s, at_zero = (f.slope(u + a * (v - u)) * (v - u) for a in (s, 0))
     assert at_s - at_zero <= f.beta * s * (v - u) ** 2 + TINY
+    assert f is not QUADRATIC or at_s - at_zero == pytest.approx(f.beta * s * (v - u) ** 2, abs=TINY)
 
 
 @any_function
@@ -46,6 +47,7 @@ def test_a_step_of_one_over_beta(f, u):
     middle = f.value(u) - f.slope(u) ** 2 / f.beta + f.slope(u) ** 2 / (2 * f.beta)
     assert 0 <= f.value(u - f.slope(u) / f.beta) <= middle + TINY
     assert middle == pytest.approx(f.value(u) - f.slope(u) ** 2 / (2 * f.beta), abs=TINY)
+    assert f is not QUADRATIC or middle == pytest.approx(0, abs=TINY)
 
 
 @any_function
@@ -79,6 +81,7 @@ def test_one_step_in_expectation(f, start, sigma, factors):
     square, value = expected(f.slope(w) ** 2), expected(f.value(w))
     right = 2 * f.beta * (value[:-1] - value[1:]) + c ** 2 * sigma ** 2
     assert np.all(c * (2 - c) * square[:-1] <= right + TINY)
+    assert f is not QUADRATIC or c * (2 - c) * square[:-1] == pytest.approx(right, abs=TINY)
 
 
 @any_function
@@ -89,6 +92,7 @@ def test_sum_of_steps(f, start, sigma, factors):
     square, last = expected(f.slope(w) ** 2), expected(f.value(w))[-1]
     right = 2 * f.beta * (f.value(start) - last) + sigma ** 2 * (c ** 2).sum()
     assert (c * (2 - c) * square[:-1]).sum() <= right + TINY
+    assert f is not QUADRATIC or (c * (2 - c) * square[:-1]).sum() == pytest.approx(right, abs=TINY)
 
 
 def sharp_sides(f, start, sigma, factors):
@@ -121,6 +125,20 @@ def test_sharp_theorem_needs_its_condition_below_the_step_one():
     assert 0.75 * square[:-1].sum() + square[-1] > 1.2 * 0.25 * 6 * 0.25
 
 
+@few
+@given(POINT, LEVEL, FACTORS, st.floats(0, 1))
+def test_recursion_on_a_stretched_quadratic(start, sigma, factors, share):
+    """One coordinate of curvature β and one of less; both have the noise ±σ of their own."""
+    beta, c = 1.5, np.array(factors)
+    for rate in (beta, share * beta):
+        w = [np.full(2 ** len(c), start)]
+        for step, xi in zip(c, sigma * signs(len(c)).T):
+            w.append(w[-1] - step / beta * (rate * w[-1] + xi))
+        square = ((rate * np.array(w)) ** 2).mean(axis=1)
+        expected = (1 - c * rate / beta) ** 2 * square[:-1] + (c * rate / beta) ** 2 * sigma ** 2
+        assert square[1:] == pytest.approx(expected, rel=1e-12, abs=1e-13)
+
+
 @any_function
 @few
 @given(POINT, LEVEL, st.integers(1, 7))
@@ -142,7 +160,9 @@ def test_every_path_of_the_constant_step(f, start, seed, steps):
     rng = np.random.default_rng(seed)
     noise = rng.normal(size=(20, 1)) + rng.exponential(size=(20, steps))
     w = paths(f, start, [1.0] * steps, noise)
-    assert np.all((f.slope(w) ** 2).sum(axis=1) <= 2 * f.beta * f.value(start) + (noise ** 2).sum(axis=1) + 1e-9)
+    left, right = (f.slope(w) ** 2).sum(axis=1), 2 * f.beta * f.value(start) + (noise ** 2).sum(axis=1)
+    assert np.all(left <= right + 1e-9)
+    assert f is not QUADRATIC or left == pytest.approx(right)
 
 
 @few

@@ -7,7 +7,7 @@ from functools import reduce
 import numpy as np
 import pytest
 
-from tests.proofs.complex_step import derivative, gradient, second_derivative
+from tests.proofs.complex_step import derivative, gradient, hessian, second_derivative
 
 DEPTHS = [1, 2, 3, 4]
 SIZE = 3
@@ -138,6 +138,34 @@ def test_curvature_along_the_rescaling(rng, depth):
     for c in (0.5, 1.0, 4.0):
         assert np.abs(product(rescaled(depth, W, c)) - W).max() < 1e-14
         assert form(log_cosh, rescaled(depth, W, c), directions) == pytest.approx(c ** 2 * inner, rel=1e-6)
+
+
+@pytest.mark.parametrize("depth", DEPTHS[1:])
+def test_derivatives_along_the_rescaling(rng, depth):
+    """Against the values of the product, all directions at once."""
+    W, c, last = rng.normal(size=(SIZE, SIZE)), 3.0, depth - 1
+    D, middle = rng.normal(size=(depth, SIZE, SIZE)), range(1, depth - 1)
+    first = c * D[0] + sum(D[j] @ W for j in middle) + D[last] @ W / c
+    second = (2 * c * sum(D[j] @ D[0] for j in middle) + 2 * D[last] @ D[0]
+              + 2 * sum(D[j] @ D[i] @ W for j in middle for i in middle if i < j)
+              + 2 / c * sum(D[last] @ D[i] @ W for i in middle))
+    factors = rescaled(depth, W, c)
+    assert np.abs(derivative(lambda t: moved(factors, D, t)) - first).max() < 1e-12
+    assert np.abs(second_derivative(lambda t: moved(factors, D, t)) - second).max() < 1e-8
+
+
+@pytest.mark.parametrize("depth", DEPTHS[1:])
+def test_growth_of_the_curvature_along_the_rescaling(rng, depth):
+    C, W = rng.normal(size=(2, 2, 2))
+
+    def curvature(loss, c):
+        factors = np.array([W / c, *[np.eye(2)] * (depth - 2), c * np.eye(2)])
+        return np.linalg.norm(hessian(lambda x: loss(reduce(lambda above, V: V @ above, x.reshape(depth, 2, 2))),
+                                      factors.ravel(), step=1e-6), 2)
+
+    assert curvature(log_cosh, 1e3) / 1e6 == pytest.approx((1 / np.cosh(W) ** 2).max(), rel=1e-2)
+    affine = curvature(lambda P: (C * P).sum(), 1e3) / 1e3
+    assert affine == pytest.approx(np.sqrt(depth - 2) * np.linalg.norm(C, 2), rel=1e-2, abs=1e-2)
 
 
 @pytest.mark.parametrize("depth", DEPTHS[2:])

@@ -242,6 +242,24 @@ def test_growth_of_two_layers(rng, theta):
     assert grown == pytest.approx(limit, rel=1e-4)
 
 
+def test_growth_of_two_layers_that_are_not_balanced(rng):
+    q, first, last = rng.normal(size=3), 0.3 * rng.normal(size=(2, 3)), 0.3 * rng.normal(size=(1, 2))
+    norm = np.linalg.norm(q)
+    limit = np.linalg.norm(first @ unit(q) + last[0]) ** 2 / 4
+    for t, now in zip((1.0, 6.0), layer_flow([first, last], np.zeros((3, 3)), q, [1.0, 6.0])):
+        w = product(now, 3)[0]
+        for sign in (1, -1):
+            start = first @ unit(q) + sign * last[0]
+            moved = now[0] @ unit(q) + sign * now[1][0]
+            assert moved == pytest.approx(np.exp(sign * norm * t) * start, abs=1e-6 * np.exp(norm * t))
+        plus, minus = (np.linalg.norm(now[0] @ unit(q) + sign * now[1][0]) ** 2 for sign in (1, -1))
+        assert w @ unit(q) == pytest.approx((plus - minus) / 4)
+        assert now[0] @ (np.eye(3) - np.outer(unit(q), unit(q))) == pytest.approx(
+            first @ (np.eye(3) - np.outer(unit(q), unit(q))), abs=1e-6)
+    assert np.linalg.norm(w) * np.exp(-2 * norm * t) == pytest.approx(limit, rel=1e-2)
+    assert imbalance([first, last]) > 0.01
+
+
 def normal_form(depth, a, q):
     shape = widths(depth)
     layers = [np.zeros((rows, columns)) for rows, columns in zip(shape[1:], shape[:-1])]

@@ -24,6 +24,22 @@ def residual(H, start, t):
 
 
 @every_size
+def test_solution_from_eigenvectors(rng, n):
+    """Against the equation: its derivative and its start."""
+    H, _ = definite(rng, n)
+    values, vectors = np.linalg.eigh(H)
+    start, y = rng.normal(size=(2, n))
+
+    def solution(t):
+        return y + (vectors * np.exp(-values * t)) @ vectors.T @ (start - y)
+
+    assert solution(0) == pytest.approx(start, abs=1e-13)
+    for t in (0.0, 0.7, 3.0):
+        assert derivative(solution, t) == pytest.approx(-H @ (solution(t) - y), abs=1e-12)
+        assert solution(t) == pytest.approx(y + residual(H, start - y, t), abs=1e-12)
+
+
+@every_size
 def test_rayleigh_quotient(rng, n):
     H, slowest = definite(rng, n)
     for z in rng.normal(size=(50, n)):

@@ -287,8 +287,9 @@ def _mixed_claims(settings: Mapping[str, Any], found: Mapping[str, Any], scalar:
               r"$\lambda < \frac14$: exact",
               checks.rational_points, {"decays": decays, "hidden": points}, {"factor": 1}, "$(v^2, v)$",
               form="our own"),
-        check("jhu.1c.scalar", "theorem", r"The global minimizers of the scalar problem are given by the roots of "
-              r"$4v^4 - 2yv + \lambda$", checks.closed_form, {"table": one, "product": scalar_mixed}, {"factor": 2.0},
+        check("jhu.1c.scalar", "theorem", r"The global minimizer of the scalar problem is the better one of $(0, 0)$ "
+              r"and $(2v^2, v)$, $v$ the largest root of $4v^4 - 2yv + \lambda$", checks.closed_form,
+              {"table": one, "product": scalar_mixed}, {"factor": 2.0},
               r"$2\lambda$ in place of $\lambda$", form="our own", **shown),
         check("jhu.1c.threshold", "theorem", r"The scalar problem's global minimizer is $(0, 0)$, balanced, for $0 < y "
               r"< \sqrt2\, \lambda^{3/4}$; above, $c \ge (\lambda^3/4)^{1/4}$", checks.zero_below, {"table": one},

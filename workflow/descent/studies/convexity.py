@@ -201,15 +201,15 @@ def _ray_claims(settings: Mapping[str, Any], inputs: Mapping[str, Path]) -> list
               {"matrix": matrix, "target": target, "factors": factors, "power": 2.0}, {"power": 1.0},
               "$c$ in place of $c^2$", **shown),
         check("tau.2.3", "theorem", r"Without restriction, for $N \ge 2$, a loss that is not affine has unbounded "
-              r"curvature: it grows like $c^2$ along $(cI, W/c)$", convexity.grows_like, along,
-              {"curvatures": [rays["affine"]]}, r"an affine loss with $N = 2$, whose curvature is bounded",
+              r"curvature: where $\nabla^2\ell(W) \ne 0$ it grows like $c^2$ along $(cI, W/c)$", convexity.grows_like,
+              along, {"curvatures": [rays["affine"]]}, r"an affine loss with $N = 2$, whose curvature is bounded",
               form="corrected", **shown),
         check("tau.2.3.affine", "theorem", "An affine loss with $N = 2$ has the same curvature everywhere, a constant "
               "loss none",
               convexity.grows_like, {**along, "curvatures": [rays["affine"], rays["constant"]], "exponent": 0.0},
               {"curvatures": [rays["affine_deep"]]}, "$N = 3$", **shown),
         check("tau.2.3.affine_deep", "theorem", "An affine, not constant loss with $N = 3$ has curvature that grows "
-              "like $c$",
+              "like $c$ along $(cI, I, W/c)$",
               convexity.grows_like, {**along, "curvatures": [rays["affine_deep"]], "exponent": 1.0},
               {"curvatures": [rays["affine"]]}, "$N = 2$", **shown),
         check("tau.2.3.printed", "theorem", "At every depth, $N = 1$ included, a loss that is not affine has unbounded "

@@ -258,7 +258,7 @@ def _trajectory_claims(settings: Mapping[str, Any], tables: Mapping[str, Any]) -
         check("tau.3.4.balanced", "asymptotic", "From a balanced start the distance between the network and the "
               r"end-to-end update vanishes at first order in $\eta$: the last halving has slope $1 \pm 0.02$",
               checks.first_order, {"distances": balanced, "within": 0.02}, {"distances": short},
-              "the term $j = N$ dropped", figure="distance"),
+              "the term $j = N$ dropped", form="our own", figure="distance"),
         check("tau.3.4.gaussian", "empirical", "From a small Gaussian start of the same size it does not vanish: slope "
               "below 0.1", checks.does_not_vanish, {"distances": gaussian, "slope": 0.1}, {"distances": balanced},
               "the balanced start", form="our own", figure="distance"),

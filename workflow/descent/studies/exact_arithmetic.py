@@ -93,9 +93,9 @@ def _depth_claims(settings: dict[str, Any]) -> list:
         _exact("tau.2.3.exact", r"For $\ell = \frac12\|W - T\|^2$ and $N$ = 2, 3, 4 the second derivative in $W_1$ at "
                r"$(cI, I, \dots, W/c)$ is $c^2\|D\|^2$ in every direction $D$", rays, linear.factor_curvature,
                {"exponent": 2}, {"exponent": 1}, "$c$ in place of $c^2$"),
-        _exact("tau.2.3.exact_affine", "The curvature of an affine loss does not grow there for $N = 2$ and grows like "
-               "$c$ for $N$ = 3, 4", rays, linear.ray_growth, {"kind": "affine", "expected": (0, 0, 1, 1)},
-               {"expected": (0, 0, 0, 0)}, "no growth at any depth"),
+        _exact("tau.2.3.exact_affine", "The curvature of an affine loss, not constant, does not grow there for "
+               "$N = 2$ and grows like $c$ for $N$ = 3, 4", rays, linear.ray_growth,
+               {"kind": "affine", "expected": (0, 0, 1, 1)}, {"expected": (0, 0, 0, 0)}, "no growth at any depth"),
         _exact("tau.2.3.exact_printed", "A quadratic loss has unbounded curvature at every depth, $N = 1$ included",
                all_rays, linear.ray_growth, growth, {"instances": alone}, "$N = 1$ alone", form="erratum"),
     ]

@@ -207,9 +207,9 @@ def _perturbation_claims(settings: Mapping[str, Any], table: Mapping[str, Any], 
         check("tau.4.2.printed", "theorem", f"{near} alone gives ${delta} \\le C \\sqrt{{\\epsilon t}}\\, \\|r_0\\|$ "
               "for all $t$, with $C = 2$", within, {**any_kernel, "bound": "square_root", "constant": 2.0},
               {"constant": 1e6}, "$C = 10^6$", form="erratum", figure=figure),
-        check("tau.4.2.growth", "theorem", r"Where $\epsilon > \lambda$ and $H(t) = H^* - \epsilon v v^\top$ is "
-              f"indefinite, ${delta}$ grows like $e^{{(\\epsilon - \\lambda) t}}$", checks.grows_exponentially, lost,
-              {"offset": 0.0}, r"the rate $\epsilon$", **own),
+        check("tau.4.2.growth", "theorem", r"For $H(t) = H^* - \epsilon v v^\top$, $\epsilon > \lambda$ and "
+              f"$r_0 \\parallel v$, ${delta}$ grows like $e^{{(\\epsilon - \\lambda) t}}$",
+              checks.grows_exponentially, lost, {"offset": 0.0}, r"the rate $\epsilon$", **own),
         check("tau.4.2.square_root", "theorem", f"{also} give ${delta} \\le \\sqrt{{2 \\epsilon t}}\\, \\|r_0\\|$, and "
               r"so the printed bound with $C = 2$", within,
               {**psd, "bound": "square_root", "constant": 2**0.5}, {"constant": 0.5},
@@ -226,8 +226,9 @@ def _perturbation_claims(settings: Mapping[str, Any], table: Mapping[str, Any], 
         check("tau.4.2.worst_case", "theorem", f"{near} alone gives ${delta} \\le e^{{-\\lambda t}} "
               r"(e^{\epsilon t} - 1)\, \|r_0\|$", within, {**any_kernel, "bound": "growth", "constant": 1.0},
               {"constant": 0.99}, "$0.99$ times that", **own),
-        check("tau.4.2.closed_form", "theorem", r"For $H(t) = H^* - \epsilon v v^\top$, $r_0 \parallel v$: $\sup_t "
-              r"\|\delta(t)\| = (\epsilon/\lambda)(1 - \epsilon/\lambda)^{(\lambda - \epsilon)/\epsilon}\, \|r_0\|$",
+        check("tau.4.2.closed_form", "theorem", r"For $H(t) = H^* - \epsilon v v^\top$, $\epsilon < \lambda$ and $r_0 "
+              r"\parallel v$: $\sup_t \|\delta(t)\| = (\epsilon/\lambda)(1 - \epsilon/\lambda)^{(\lambda - \epsilon)/"
+              r"\epsilon}\, \|r_0\|$",
               checks.closed_form, {"grams": grams, "ratios": settings["closed_form_ratios"], "shift": 1.0},
               {"shift": 0.0}, r"the exponent $\lambda/\epsilon$", **own),
     ]

@@ -259,11 +259,11 @@ def _aligned_claims(settings: Mapping[str, Any], inputs: Mapping[str, Path], run
         check("tau.2.4.half_time", "asymptotic", r"Aligned layers on a whitened set reach $s = s^\ast/2$ at the "
               r"half-time of $\dot s = N s^{2 - 2/N} (s^\ast - s)$, within $2\%$", checks.half_times,
               {"runs": runs, "target": target, "within": 0.02}, {"power": 1.0}, "exponent $2 - 1/N$",
-              figure="aligned"),
+              form="our own", figure="aligned"),
         check("tau.2.4.end_to_end", "asymptotic", "From balanced starts on the raw sets $w$ follows the equation of "
               r"tau.3.3 within $5\%$ of $\|w^\ast\|$", checks.follows_end_to_end,
               {"reference": read_table(inputs["reference"]), "within": 0.05}, {"column": "wrong"},
-              "$N$ in place of $N - 1$", figure="data_sets"),
+              "$N$ in place of $N - 1$", form="our own", figure="data_sets"),
     ]
 
 
@@ -279,7 +279,7 @@ def _escape_claims(runs) -> list:
             r"$\lambda_{\min}$ at initialization, within $5\%$ at the smallest scale", checks.escape_within,
             {"runs": runs, "depths": [2], "starts": ("aligned", "balanced", "gaussian"), "within": 0.05},
             {"factors": {2: 2.0}}, r"$s_0 e^{|\lambda_{\min}| t}$ in place of $s_0 e^{2|\lambda_{\min}| t}$",
-            figure="escape"))
+            form="our own", figure="escape"))
     return [
         *found,
         check("tau.2.4.escape_deep", "asymptotic", r"$N \ge 3$, balanced: the escape takes $\int_0^\theta \sin^{N-3} / "
@@ -287,11 +287,11 @@ def _escape_claims(runs) -> list:
               "scale", checks.escape_within, {"runs": runs, "depths": [N for N in depths if N > 2],
                                               "starts": ("aligned", "balanced"), "within": 0.05},
               {"factors": {N: (N - 2) / (N - 1) for N in depths if N > 2}}, "$N - 1$ in place of $N - 2$",
-              figure="escape"),
+              form="our own", figure="escape"),
         check("tau.2.4.exponent", "asymptotic", "Escape times grow as $a^{-(N-2)}$, for $N = 2$ as "
               r"$\ln(1/a)$: the last two differences between scales have the exponent $N - 2 \pm 0.05$",
               checks.escape_exponents, {"runs": runs, "within": 0.05}, {"shift": 1.0}, "$N - 1$, the inverse of the "
-              "speed at the saddle", figure="escape"),
+              "speed at the saddle", form="our own", figure="escape"),
     ]
 
 
@@ -310,7 +310,7 @@ def _end_claims(settings: Mapping[str, Any], inputs: Mapping[str, Path], runs, m
     return [
         check("tau.2.4.least_squares", "empirical", "Every run ends at the loss of least squares, up to "
               r"$10^{-8}$ of the loss at $w = 0$", checks.reaches, {"runs": runs, "losses": fits, "within": 1e-8},
-              {"losses": {**fits, **plateau}}, "the best multiple of the direction of escape"),
+              {"losses": {**fits, **plateau}}, "the best multiple of the direction of escape", form="our own"),
         check("tau.2.4.negative_curvature", "empirical", r"On the way the least $\lambda_{\min}$ is that of aligned "
               r"layers, within $20\%$, at the two smallest scales", checks.least_curvatures,
               {"runs": runs, "within": 0.2}, {"column": "start_lambda_min"}, r"$\lambda_{\min}$ at initialization",
