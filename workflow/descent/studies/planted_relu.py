@@ -393,8 +393,9 @@ def _order(speeds: Mapping[float, Any]) -> dict[str, Any]:
 
 
 def _findings(numbers: Mapping[str, Any]) -> list[str]:
-    rates = "; ".join(f"{row['rate']:g} from the {row['init']} initialization" for row in numbers["best"])
-    orders = "; ".join(f"from the {row['init']} initialization {'' if row['larger_faster'] else 'not '}reproduced "
+    names = {row["init"]: row["init"].replace("gaussian", "Gaussian") for row in numbers["best"]}
+    rates = "; ".join(f"{row['rate']:g} from the {names[row['init']]} initialization" for row in numbers["best"])
+    orders = "; ".join(f"from the {names[row['init']]} initialization {'' if row['larger_faster'] else 'not '}reproduced "
                        f"($r/r_0$ from fastest to slowest: {row['order']})" for row in numbers["best"])
     return [f"Planted ReLU networks, the learning rate that wins (fewest divergences, then lowest end): {rates}.",
             f"Livni et al.'s order, larger networks converge faster: {orders}."]
