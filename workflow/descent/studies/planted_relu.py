@@ -377,7 +377,7 @@ def values(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping
             {"init": init, "factor": int(factor), "rank": rank, **ending_summary(end)}
             for (factor, end), rank in zip(ends.items(), mean_ranks(speeds.values()))]
         numbers["best"].append({"init": init, "rate": best, **_order(speeds)})
-    numbers["findings"] = _findings(numbers)
+    numbers["findings"] = [said.replace("gaussian", "Gaussian") for said in _findings(numbers)]
     outputs["values"].write_text(json.dumps(numbers, allow_nan=False, sort_keys=True, indent=1))
 
 
@@ -393,9 +393,8 @@ def _order(speeds: Mapping[float, Any]) -> dict[str, Any]:
 
 
 def _findings(numbers: Mapping[str, Any]) -> list[str]:
-    names = {row["init"]: row["init"].replace("gaussian", "Gaussian") for row in numbers["best"]}
-    rates = "; ".join(f"{row['rate']:g} from the {names[row['init']]} initialization" for row in numbers["best"])
-    orders = "; ".join(f"from the {names[row['init']]} initialization {'' if row['larger_faster'] else 'not '}reproduced "
+    rates = "; ".join(f"{row['rate']:g} from the {row['init']} initialization" for row in numbers["best"])
+    orders = "; ".join(f"from the {row['init']} initialization {'' if row['larger_faster'] else 'not '}reproduced "
                        f"($r/r_0$ from fastest to slowest: {row['order']})" for row in numbers["best"])
     return [f"Planted ReLU networks, the learning rate that wins (fewest divergences, then lowest end): {rates}.",
             f"Livni et al.'s order, larger networks converge faster: {orders}."]
