@@ -1,4 +1,4 @@
-"""The pages of docs/: their files are written, their commands run and their cells executed as they stand."""
+"""The tutorial and the notebook: files written, commands run and cells executed as they stand; links of all pages."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import yaml
 
 from descent.claims import read_claims
@@ -15,6 +16,8 @@ from descent.pipeline import settings
 from tests.laboratory import Laboratory
 
 DOCS = Path(__file__).parents[1] / "docs"
+ROOT = DOCS.parent
+PAGES = [ROOT / "README.md", ROOT / "tests" / "README.md", *sorted(DOCS.glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -94,6 +97,23 @@ def test_the_tutorial_adds_a_study_that_runs_as_it_says(laboratory):
     written = sorted({block.mark.partition("=")[2] for block in blocks("adding-a-study.md") if block.kind == "python"})
     style = subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", *written], cwd=laboratory.root)
     assert style.returncode == 0
+
+
+def anchors(page: Path) -> set[str]:
+    """The ids that headings get where Markdown is shown: small letters, hyphens for spaces, no signs."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text("utf-8"))):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        led = (page.parent / name).resolve() if name else page
+        assert led.exists(), target
+        assert not anchor or anchor in anchors(led), target
 
 
 def test_the_notebook_runs_from_top_to_bottom(tmp_path):

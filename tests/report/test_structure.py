@@ -18,6 +18,7 @@ from tests.report.test_assembly import row
 SECTIONS = sorted((CHECKOUT / "report" / "sections").glob("*.md"))
 PIECES = ["Setting", "Prediction", "What is seen", "What it means", "Limits"]
 ERRATA = CHECKOUT / "report" / "errata.yaml"
+SETTINGS = yaml.safe_load((CHECKOUT / "config.yaml").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("path", SECTIONS, ids=lambda path: path.stem)
@@ -31,6 +32,22 @@ def test_a_section_has_all_its_pieces_in_their_order(path):
     assert all(len(re.sub(r"<.*?>", "", body).split()) > 20 for body in bodies)
     assert "![" in bodies[PIECES.index("What is seen")]
     assert "<<" in bodies[PIECES.index("What is seen")]  # computed
+    assert "\n\n**To vary.** " in bodies[PIECES.index("What it means")]
+
+
+def keys(block, prefix=""):
+    for key, value in block.items():
+        yield prefix + key
+        yield from keys(value, f"{prefix}{key}.") if isinstance(value, dict) else ()
+
+
+@pytest.mark.parametrize("path", SECTIONS, ids=lambda path: path.stem)
+def test_what_a_section_says_to_vary_are_settings(path):
+    there = {*keys(SETTINGS["studies"][path.stem]), *keys({"data": SETTINGS["data"]})}
+    said = path.read_text("utf-8").partition("\n**To vary.** ")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`([\w.]+)`", said))
+    assert named
+    assert named <= there
 
 
 @pytest.mark.parametrize("path", SECTIONS, ids=lambda path: path.stem)

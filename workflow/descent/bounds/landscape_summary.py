@@ -79,7 +79,7 @@ def _finding(found: Mapping[str, Any]) -> str:
     rows = [row for row in found["escapes"] if row["depth"] == found["deepest"]]
     least, greatest = min(row["least_exponent"] for row in rows), max(row["greatest_exponent"] for row in rows)
     power = " to ".join(dict.fromkeys((f"{least:.3f}", f"{greatest:.3f}")))
-    return (f"Small deep linear networks wait at the saddle for a time that grows as the power {power} "
+    return (f"From small starts deep linear networks wait at the saddle for a time that grows as the power {power} "
             f"of the inverse scale for {found['deepest']} layers (predicted: "
             f"{found['deepest'] - 2}), pass through negative curvature, and "
             + ("all reach the least-squares loss" if found["converged"] == found["runs"] else

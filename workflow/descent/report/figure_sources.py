@@ -27,7 +27,7 @@ def with_sources(text: str, sources: Iterable[Mapping[str, Any]]) -> str:
 
 def source_line(source: Mapping[str, Any]) -> str:
     """The div of one figure; its links are relative to results/report/, its anchors those of the appendix."""
-    single, several = _grouped(source["data"])
+    single, several = _grouped(list(dict.fromkeys(source["data"])))
     entry = source["entry"]
     data = ", ".join(_link(_name(path), path) for path in single)
     parts = [

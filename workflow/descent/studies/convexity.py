@@ -180,7 +180,8 @@ def _convexity_claims(settings: Mapping[str, Any], cases: list[dict[str, Any]]) 
               r"at $W_1 = \dots = W_N = 0$ vanishes exactly", convexity.zero_is_stationary, depths,
               one, layer, figure="path"),
         check("tau.1.1", "theorem", r"Some $w$ has $L(w) < L(0) + \langle \nabla L(0), w \rangle$: for $N \ge 2$ "
-              "the loss is not convex", convexity.convexity_is_violated,
+              "the loss is not convex (observed: the difference of the sides over $L(0)$, against rounding)",
+              convexity.convexity_is_violated,
               {**depths, "scales": _scales(settings)}, one, layer, figure="path"),
         check("tau.1.1.hessian", "theorem", r"At $N = 2$ with a scalar output $\lambda_{\min}(\nabla^2 L(0)) = "
               r"-|\sigma'(0)|\, \|X^\top y\|/n$", convexity.least_curvature_at_zero, {"cases": cases, "depth": 2},
@@ -201,19 +202,21 @@ def _ray_claims(settings: Mapping[str, Any], inputs: Mapping[str, Path]) -> list
               {"matrix": matrix, "target": target, "factors": factors, "power": 2.0}, {"power": 1.0},
               "$c$ in place of $c^2$", **shown),
         check("tau.2.3", "theorem", r"Without restriction, for $N \ge 2$, a loss that is not affine has unbounded "
-              r"curvature: where $\nabla^2\ell(W) \ne 0$ it grows like $c^2$ along $(cI, W/c)$", convexity.grows_like,
-              along, {"curvatures": [rays["affine"]]}, r"an affine loss with $N = 2$, whose curvature is bounded",
+              r"curvature: where $\nabla^2\ell(W) \ne 0$ it grows like $c^2$ along $(cI, W/c)$ (observed: the "
+              "exponent)",
+              convexity.grows_like, along, {"curvatures": [rays["affine"]]},
+              r"an affine loss with $N = 2$, whose curvature is bounded",
               form="corrected", **shown),
         check("tau.2.3.affine", "theorem", "An affine loss with $N = 2$ has the same curvature everywhere, a constant "
-              "loss none",
+              "loss none (observed: exponent of growth)",
               convexity.grows_like, {**along, "curvatures": [rays["affine"], rays["constant"]], "exponent": 0.0},
               {"curvatures": [rays["affine_deep"]]}, "$N = 3$", **shown),
         check("tau.2.3.affine_deep", "theorem", "An affine, not constant loss with $N = 3$ has curvature that grows "
-              "like $c$ along $(cI, I, W/c)$",
+              "like $c$ along $(cI, I, W/c)$ (observed: the exponent)",
               convexity.grows_like, {**along, "curvatures": [rays["affine_deep"]], "exponent": 1.0},
               {"curvatures": [rays["affine"]]}, "$N = 2$", **shown),
         check("tau.2.3.printed", "theorem", "At every depth, $N = 1$ included, a loss that is not affine has unbounded "
-              "curvature",
+              "curvature, growing like $c^2$ under rescaling (observed: the exponent)",
               convexity.grows_like, {**along, "curvatures": [rays["quadratic"], rays["one_layer"]]},
               {"curvatures": [rays["one_layer"]]}, "$N = 1$ alone", form="erratum", **shown),
     ]

@@ -23,7 +23,7 @@ PART = "landscapes"
 
 
 class Settings(Block):
-    """Settings of the study, an extension (issue 4); the phenomenon is that of Cohen et al. (2021)."""
+    """Settings of the study, an extension; the phenomenon is that of Cohen et al. (2021)."""
 
     samples: int = Field(..., ge=20, le=500, description="Samples of MNIST-1D, the first ones")
     width: int = Field(..., ge=5, le=500, description="Hidden units m")

@@ -23,7 +23,7 @@ PART = "linear"
 
 
 class Settings(Block):
-    """Settings of the study; an extension of issue 4's studies of linear networks, sizes of the paper's figure 3."""
+    """Settings of the study, an extension to deep matrix completion; sizes of the paper's figure 3."""
 
     size: int = Field(..., ge=10, le=300, description="n of the n x n matrices")
     rank: int = Field(..., ge=1, le=50, description="Rank of the target")

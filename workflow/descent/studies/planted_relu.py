@@ -377,7 +377,7 @@ def values(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping
             {"init": init, "factor": int(factor), "rank": rank, **ending_summary(end)}
             for (factor, end), rank in zip(ends.items(), mean_ranks(speeds.values()))]
         numbers["best"].append({"init": init, "rate": best, **_order(speeds)})
-    numbers["findings"] = _findings(numbers)
+    numbers["findings"] = [said.replace("gaussian", "Gaussian") for said in _findings(numbers)]
     outputs["values"].write_text(json.dumps(numbers, allow_nan=False, sort_keys=True, indent=1))
 
 

@@ -38,7 +38,7 @@ class Ladder(Block):
 
 
 class Settings(Block):
-    """Settings of the study; an extension of issue 4's studies of linear networks."""
+    """Settings of the study, an extension of the studies of linear networks."""
 
     values: list[Positive] = Field(..., min_length=2, description="Singular values s* of the target, falling")
     rows: int = Field(..., ge=2, le=50, description="Outputs")
