@@ -151,6 +151,7 @@ def test_distance_of_the_start_from_the_limit():
     np.fill_diagonal(cosines, 1)
     share = (np.pi - np.arccos(cosines)) / (2 * np.pi)
     exact = (cosines**2 * share * (1 - share)).sum() / m
+    assert (np.full((n, n), 0.5) * (1 - 0.5)).sum() / m == n**2 / (4 * m)  # equal samples attain the bound
     active = (rng.standard_normal((2000, m, 2)) @ x.T >= 0).astype(float)
     kernels = cosines * (active.transpose(0, 2, 1) @ active) / m
     squares = ((kernels - cosines * share) ** 2).sum(axis=(1, 2))
