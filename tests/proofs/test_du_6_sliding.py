@@ -131,7 +131,7 @@ def test_expected_drift_of_both_kernels(radius):
 
 
 def test_width_and_probability():
-    """Of the width just beyond the required one, the radius of the rate is just below R; and Markov's bound is delta."""
+    """Just beyond the required width the radius of the rate is just below R; and Markov's bound is delta."""
     n, rate, delta, error = 7, 0.05, 0.02, 3.0
     radius = np.sqrt(2 * np.pi) * delta * rate / (16 * n**2)
     required = 4 * n * error**2 / (rate**2 * radius**2)

@@ -254,7 +254,7 @@ def test_one_step(name):
 
 
 def test_remainder_of_one_step_is_attained():
-    """z^3/6 has gamma = 1; with one sample and y > 0 no b_j is negative, and the cubic terms add up whatever the signs."""
+    """z^3/6 has gamma = 1; with one sample and y > 0 no b_j is negative, and the cubic terms add up for all signs."""
     rng = np.random.default_rng(0)
     w0, a, x, y, eta = rng.standard_normal((8, 3)), rng.choice([-1.0, 1.0], 8), np.array([0.6, 0.0, 0.8]), 1.3, 0.7
     z = w0 @ x
