@@ -64,6 +64,12 @@ def test_what_is_not_so_is_not_proved(cover, step):
     assert not cover(step, step)[1]
 
 
+def test_steps_beyond_the_theorem_are_not_proved():
+    """Far beyond 1000 the wide minimum itself, from which nothing diverges, lies to the right of the escape point."""
+    assert intervals.cover_for_divergence(999, 1001) == (0, False)
+    assert intervals.escape_point(1e8) < stationary_points()[2] < intervals.escape_point(1000)
+
+
 @given(st.floats(1.06, 100), st.floats(0, 1e4))
 def test_right_of_the_escape_point_runs_diverge(step, beyond):
     found = descend(np.array([intervals.escape_point(step) + beyond]), step, 5000, 1e-8, stationary_points()[1])

@@ -151,7 +151,7 @@ def test_printed_rate_fails_in_the_example_by_hand():
     for s in (1e-6, 0.5, 2.0, 9.0):
         r, start = example(s)[1], example(0)[1]
         assert r > np.exp(-s / 2) * start
-        assert r <= np.exp(-s / 4) * start
+        assert r == pytest.approx(np.exp(-s / 4) * start, rel=ROUNDING)  # the corrected rate is attained
 
 
 def test_printed_radius_fails_in_the_example_by_hand():
@@ -165,6 +165,8 @@ def test_rate_and_radius_are_attained():
     for s in (0.5, 2.0, 9.0):
         moved = abs(example(s)[0] - example(0)[0]).max()
         assert moved == pytest.approx(2 * 0.3 / (2 * 0.5) * (1 - np.exp(-s / 4)), rel=ROUNDING)
+        speed = abs(example(s + 1e-4)[0] - example(s - 1e-4)[0]).max() / 2e-4
+        assert speed == pytest.approx(np.sqrt(1 / 4) * np.exp(-s / 4) * 0.3, rel=1e-8)
 
 
 def test_integral_of_the_rate():

@@ -146,11 +146,16 @@ def limit(factor):
 
 def test_limits_of_both_probabilities():
     """Within four standard errors and 1/sqrt(m), the order of the bias; the limits are 0.77 and 0.66."""
-    _, _, rate_fails, radius_fails, _, _ = starts()
+    _, error, rate_fails, radius_fails, _, _ = starts()
     tolerance = 4 * np.sqrt(0.25 / STARTS) + 1 / np.sqrt(WIDTH)
     assert rate_fails.mean() == pytest.approx(limit(2), abs=tolerance)
     assert radius_fails.mean() == pytest.approx(limit(1), abs=tolerance)
     assert limit(2) - limit(1) > tolerance
+    # given |r(0)|, whose size decides: the smaller and the greater half of the starts
+    for half in (error < np.median(error), error >= np.median(error)):
+        for fails, factor in ((rate_fails, 2), (radius_fails, 1)):
+            expected = norm.cdf(factor * error[half] / np.sqrt(2 * np.pi)).mean()
+            assert fails[half].mean() == pytest.approx(expected, abs=tolerance * np.sqrt(2))
 
 
 def test_number_of_units_that_stop():

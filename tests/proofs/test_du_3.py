@@ -174,6 +174,26 @@ def test_error_along_the_flow(seed):
     assert (np.array(errors) <= np.exp(-rate * t) * errors[0] * (1 + 1e-9)).all()
 
 
+def test_rate_is_nearly_attained():
+    """Large output weights and short hidden ones make G small, and the error is along the last eigenvector of H."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 4))
+    x /= np.linalg.norm(x, axis=1)[:, None]
+    w, a, step = 0.01 * rng.standard_normal((30, 4)), 10 * rng.choice([-1.0, 1.0], 30), 1e-4
+    theta = w @ x.T > 0
+    values, vectors = np.linalg.eigh((x @ x.T) * ((a**2)[:, None] * theta).T.dot(theta) / 30)
+    y = a @ np.maximum(w @ x.T, 0) / np.sqrt(30) + 1e-6 * vectors[:, 0]
+    first, rate = 1e-6, 2 * values[0]  # the theorem's lambda_0
+    for k in range(200):
+        error = y - a @ np.maximum(w @ x.T, 0) / np.sqrt(30)
+        assert np.exp(-1.02 * rate * k * step) <= (np.linalg.norm(error) / first) ** 2 * (1 + 1e-6)
+        assert (np.linalg.norm(error) / first) ** 2 <= np.exp(-rate * k * step) * (1 + 1e-6)
+        w, a = (w + step * a[:, None] / np.sqrt(30) * (theta * error) @ x,
+                a + step * np.maximum(w @ x.T, 0) @ error / np.sqrt(30))
+    assert ((w @ x.T > 0) == theta).all()
+    assert rate * 200 * step > 0.3
+
+
 @given(SEEDS, SIZES, SIZES, SIZES, st.booleans())
 @settings(max_examples=10)
 def test_balance(seed, n, d, root, kinks):
@@ -219,6 +239,18 @@ def test_recursion_of_the_residual(seed, n, d, root, kinks):
 
 def test_steps_of_the_recursion_flip_patterns():
     assert sum(descent_step(Point(seed, 2, 2, 2), Fraction(1))[-1] for seed in range(10)) > 3
+
+
+def test_discrete_bound_is_attained_in_one_step():
+    """One unit, one sample, weights that move the same way: remainder and residual have one sign, and nothing flips."""
+    w, a, y, eta = Fraction(1), Fraction(3, 2), Fraction(1), Fraction(1, 5)
+    rho = a * w - y
+    kernel, dw, da = a**2 + w**2, -eta * a * rho, -eta * w * rho
+    remainder = da * dw
+    assert (rho > 0, remainder > 0, w + dw > 0) == (True, True, True)
+    rate = 2 * kernel
+    assert eta * kernel <= 2 - eta * rate / 2
+    assert (a + da) * (w + dw) - y == (1 - eta * rate / 2) * rho + remainder
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -54,7 +54,9 @@ def test_polar_coordinates(seed):
     assert w @ x == pytest.approx(rho * np.cos(phi), abs=100 * ROUNDING * rho)
     sum_form = rho * (np.cos(theta) * np.cos(phi) + np.sin(theta) * np.sin(phi))
     assert [sum_form, rho * np.cos(phi - theta)] == pytest.approx([w @ other] * 2, abs=100 * ROUNDING * rho)
-    assert ((w @ x >= 0) and (w @ other >= 0)) == (theta - np.pi / 2 <= phi <= np.pi / 2)
+    for at in np.linspace(-np.pi, np.pi, 1001)[:-1]:
+        both = np.cos(at) >= 0 and np.cos(theta) * np.cos(at) + np.sin(theta) * np.sin(at) >= 0
+        assert both == (theta - np.pi / 2 <= at <= np.pi / 2)
 
 
 def arcs(angles):

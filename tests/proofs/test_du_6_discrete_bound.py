@@ -113,6 +113,16 @@ def test_bound_is_attained_in_one_dimension():
         assert r == pytest.approx(bound, rel=ROUNDING)
 
 
+def test_bound_of_the_paper_is_attained_in_one_dimension():
+    """The same with the greatest remainder that is allowed."""
+    eta, h, r = 0.5, 0.6, 1.3
+    rate = 2 * h
+    q = 1 - eta * rate / 2
+    for k in range(1, 6):
+        r = (1 - eta * h) * r + (np.sqrt(q) - q) * r
+        assert r**2 == pytest.approx((1 - eta * rate / 2) ** k * 1.3**2, rel=ROUNDING)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_bound_of_the_paper(seed):
     """Remainders as large as the assumption allows, along the residual itself and in random directions."""

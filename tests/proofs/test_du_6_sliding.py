@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
 ROUNDING = 1e-11  # relative to numbers of order one
 
@@ -63,7 +64,11 @@ def sliding_kernel(w, x, mask):
 def test_order_of_the_kernels(seed):
     rng, w, _, x, mask = slider(seed)
     assert (abs((w @ x.T)[mask]) < ROUNDING).all()
-    p = np.where(mask, rng.random(mask.shape) < 0.5, at_least_zero(w, x, mask))
+    for numbers in (rng.random(mask.shape) < 0.5, rng.random(mask.shape)):  # patterns, fractions
+        check_order(np.where(mask, numbers, at_least_zero(w, x, mask)), w, x, mask)
+
+
+def check_order(p, w, x, mask):
     h = (x @ x.T) * (p.T @ p) / len(w)
     part = sum(np.diag(row) @ x @ projection(x, chosen) @ x.T @ np.diag(row)
                for row, chosen in zip(p, mask, strict=True)) / len(w)
@@ -75,6 +80,87 @@ def test_order_of_the_kernels(seed):
     assert np.linalg.eigvalsh(part)[0] >= -ROUNDING
     assert np.linalg.eigvalsh(kernel)[0] >= -ROUNDING
     assert (np.linalg.eigvalsh(kernel) <= np.linalg.eigvalsh(h) + ROUNDING).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_drift_of_both_kernels(seed):
+    """Each weight is moved onto the hyperplanes of those samples that it can reach, or as far as it may go."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((4, 5))
+    x /= np.linalg.norm(x, axis=1)[:, None]
+    start, radius = rng.standard_normal((40, 5)), 0.3
+    near = abs(start @ x.T) <= radius
+    w, mask = start + radius * near.any(axis=1)[:, None] * np.sign(rng.standard_normal((40, 1))) * x[0], near.copy()
+    for r, chosen in enumerate(near):
+        moved = projection(x, chosen) @ start[r]
+        mask[r] &= np.linalg.norm(moved) <= radius
+        w[r] = start[r] - moved if mask[r].any() else w[r]
+    assert (np.linalg.norm(w - start, axis=1) <= radius * (1 + ROUNDING)).all()
+    fractions = np.where(mask, rng.random(mask.shape), (w @ x.T > 0).astype(float))
+    first = (x @ x.T) * ((start @ x.T >= 0).T.astype(float) @ (start @ x.T >= 0)) / 40
+    pairs = (near[:, :, None] | near[:, None, :]).mean(axis=0)
+    drift = abs((x @ x.T) * (fractions.T @ fractions) / 40 - first)
+    assert (drift <= pairs + ROUNDING).all()
+    assert (abs(sliding_kernel(w, x, mask) - first) <= near.any(axis=1).mean() + ROUNDING).all()
+    assert drift.max() > 0.02
+    assert mask.any()
+
+
+def test_drift_is_attained():
+    """One unit slides on the first sample: its whole entry is lost, and part of that of the other sample, far off."""
+    x, start, w = np.array([[1.0, 0.0], [0.6, 0.8]]), np.array([[0.1, 1.0]]), np.array([[0.0, 1.0]])
+    mask = abs(start @ x.T) <= 0.1
+    assert mask.tolist() == [[True, False]]
+    loss = x @ x.T - sliding_kernel(w, x, mask)
+    assert loss[0] == pytest.approx([1, 0.6])
+    assert loss[1, 1] == pytest.approx(0.36)  # in H with fractions this entry is what it was
+
+
+@pytest.mark.parametrize("radius", [0.01, 0.3])
+def test_expected_drift_of_both_kernels(radius):
+    """For orthogonal inputs, where the events are independent: nearly attained for a small radius."""
+    single = erf(radius / np.sqrt(2))
+    for n in (2, 3, 7):
+        assert 1 - (1 - single) ** n <= n * single < 2 * n * radius / np.sqrt(2 * np.pi)
+        assert 1 - (1 - single) ** n > 0.7 * 2 * n * radius / np.sqrt(2 * np.pi) or n * radius > 0.5
+    near = abs(np.random.default_rng(0).standard_normal((20000, 3))) <= radius
+    error = 4 * np.sqrt(single / 20000)
+    assert near[:, :2].any(axis=1).mean() == pytest.approx(1 - (1 - single) ** 2, abs=2 * error)
+    assert near[:, :2].any(axis=1).mean() <= 4 * radius / np.sqrt(2 * np.pi) + 2 * error
+    assert near.any(axis=1).mean() <= 6 * radius / np.sqrt(2 * np.pi) + 3 * error
+
+
+def test_width_and_probability():
+    """Just beyond the required width the radius of the rate is just below R; and Markov's bound is delta."""
+    n, rate, delta, error = 7, 0.05, 0.02, 3.0
+    radius = np.sqrt(2 * np.pi) * delta * rate / (16 * n**2)
+    required = 4 * n * error**2 / (rate**2 * radius**2)
+    for factor in (1.01, 0.99):
+        moved = 2 * np.sqrt(n) * error / (np.sqrt(factor * required) * rate)
+        assert (moved < radius) == (factor > 1)
+    assert moved == pytest.approx(radius, rel=0.01)
+    assert 4 / rate * 4 * n**2 * radius / np.sqrt(2 * np.pi) == pytest.approx(delta)
+
+
+def test_distance_of_the_start_from_the_limit():
+    """Its mean square from the probabilities of joint activation, by 2000 starts, and the bound."""
+    rng, m, n = np.random.default_rng(0), 20, 5
+    x = rng.standard_normal((n, 2))
+    x /= np.linalg.norm(x, axis=1)[:, None]
+    cosines = np.clip(x @ x.T, -1, 1)
+    np.fill_diagonal(cosines, 1)
+    share = (np.pi - np.arccos(cosines)) / (2 * np.pi)
+    exact = (cosines**2 * share * (1 - share)).sum() / m
+    assert (np.full((n, n), 0.5) * (1 - 0.5)).sum() / m == n**2 / (4 * m)  # equal samples attain the bound
+    active = (rng.standard_normal((2000, m, 2)) @ x.T >= 0).astype(float)
+    kernels = cosines * (active.transpose(0, 2, 1) @ active) / m
+    squares = ((kernels - cosines * share) ** 2).sum(axis=(1, 2))
+    assert squares.mean() == pytest.approx(exact, abs=5 * squares.std() / np.sqrt(2000))
+    assert n / (4 * m) <= exact <= n**2 / (4 * m)  # the diagonal alone, and the bound
+    for level in (0.3, 0.6, 1.2):
+        far = np.linalg.norm(kernels - cosines * share, 2, axis=(1, 2)) > level / 4
+        assert far.mean() <= 4 * n**2 / (m * level**2)
+        assert 16 / level**2 * n**2 / (4 * m) == pytest.approx(4 * n**2 / (m * level**2))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -120,6 +120,17 @@ def test_growth_along_a_flow(depth):
             assert inner(layer, layer) <= inner(first, first) + 0.1 * index / (2 * depth) * inner(target, target) + 1e-9
 
 
+@pytest.mark.parametrize("depth", [1, 3])
+def test_growth_is_attained_at_first(depth):
+    """From the product W*/2 every layer grows at the greatest speed, and the integrated bound is its tangent."""
+    _, target = start(0, depth)
+    layers = [np.eye(3)] * (depth - 1) + [target / 2]
+    for step in (1e-3, 1e-4):
+        for layer, first in zip(flow(layers, target, step, 2)[1], layers, strict=True):
+            grown = inner(layer, layer) - inner(first, first)
+            assert grown == pytest.approx(step / (2 * depth) * inner(target, target), rel=50 * step)
+
+
 # 1b
 
 @given(SEEDS, st.integers(2, 4))

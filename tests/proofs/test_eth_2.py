@@ -194,6 +194,8 @@ def test_training_by_flow(name):
         assert moved**2 <= length**2 * 1.001
         assert length**2 <= t * square
         assert moved**2 <= t * (start - loss)
+        if k == 1:  # where the path is nearly straight the bound is attained
+            assert moved**2 == pytest.approx(t * (start - loss), rel=0.02)
         assert gaps(name, w, w0, a, x).max() <= beta * t * start / (2 * np.sqrt(len(a)))
 
 
@@ -249,6 +251,17 @@ def test_one_step(name):
         assert (abs(rho) <= gamma / 6 * abs(delta) ** 3 + ROUNDING).all()
     gap, b, curvature, *_ = one_step("half square", np.ones(8))  # no remainder: equality
     assert gap == pytest.approx(8**-0.5 * np.mean(curvature * b**2) / 2, rel=1e-10)
+
+
+def test_remainder_of_one_step_is_attained():
+    """z^3/6 has gamma = 1; with one sample and y > 0 no b_j is negative, and the cubic terms add up for all signs."""
+    rng = np.random.default_rng(0)
+    w0, a, x, y, eta = rng.standard_normal((8, 3)), rng.choice([-1.0, 1.0], 8), np.array([0.6, 0.0, 0.8]), 1.3, 0.7
+    z = w0 @ x
+    w1 = w0 + eta * y * a[:, None] / np.sqrt(8) * np.outer(z**2 / 2, x)
+    b, delta = eta * y * z**2 / 2, (w1 - w0) @ x
+    gap = a @ ((z + delta) ** 3 / 6 - z**3 / 6 - z**2 / 2 * delta) / np.sqrt(8)
+    assert gap - a @ (z * b**2) / (2 * 8**1.5) == pytest.approx(np.mean(b**3) / 6 / 8, rel=1e-9)
 
 
 @each_activation

@@ -115,6 +115,8 @@ def test_growth_is_bounded_from_both_sides(alpha, components):
     errors = [theta - minimizer for theta in descend(start, X, Y, alpha, 9)]
     for k, error in enumerate(errors):
         assert m ** (2 * k) * top**2 <= error @ error <= m ** (2 * k) * (errors[0] @ errors[0])
+        if len(components) == 1:  # both bounds are attained
+            assert m ** (2 * k) * top**2 == error @ error == m ** (2 * k) * (errors[0] @ errors[0])
     largest = max(alpha * EIGENVALUES[i] for i in components)
     end = float(errors[9] @ errors[9] / (errors[0] @ errors[0]))
     assert end == 0 if m == 0 else end > 1 if largest > 2 else end < 1 or largest == 2
@@ -199,9 +201,13 @@ def test_departure_is_not_early(seed):
             assert m**k * (d + r / (m - 1)) >= (1 - q) * start
 
 
-def test_departure_in_the_worst_case():
-    """One dimension more than needed: all perturbations along the growing direction and of one size."""
-    m, q, r = 1.7, 0.7, 1e-6
+@pytest.mark.parametrize("q", [0.7, 0.0])
+def test_departure_in_the_worst_case(q):
+    """One dimension more than needed: all perturbations along the growing direction and of one size.
+
+    For q = 0 nothing but these is left, and the departure comes as soon as the bound lets it.
+    """
+    m, r = 1.7, 1e-6
     growing, resting = 0.0, 1.0
     for k in range(1, 40):
         growing, resting = -m * growing + (-1) ** (k - 1) * r, q * resting

@@ -103,7 +103,7 @@ def test_the_circulant_is_diagonal(seed):
 
 @pytest.mark.parametrize("k", [[1.0, -2.0, 0.5], [1.0, 1.0], [0.3, 0.0, -1.0, 0.2]])
 def test_the_norm_approaches_the_symbol(k):
-    """n² times the difference stays bounded, with the limit π² |g″|/(4 max|k̂|) that the proof's constant allows."""
+    """n² times the difference tends to a positive number, below π² max|g″|/(4 max|k̂|) for n → ∞."""
     omega = np.linspace(-np.pi, np.pi, 200001)
     top = np.abs(symbol(np.array(k), omega)).max()
     gaps = {n: top - np.linalg.norm(dense(k, n), 2) for n in (10, 20, 40, 80, 160)}
@@ -111,7 +111,8 @@ def test_the_norm_approaches_the_symbol(k):
     scaled = [n * n * gap for n, gap in gaps.items()]
     square = np.abs(symbol(np.array(k), omega)) ** 2
     bend = np.abs(np.diff(square, 2)).max() / (omega[1] - omega[0]) ** 2
-    assert max(scaled) <= np.pi**2 * bend / top + sum(np.abs(k)) ** 2 * 2 * len(k) ** 3 * np.pi**2 / top
+    assert 0 < scaled[-1] <= np.pi**2 / 4 * bend / top * (1 + 4 / 160)
+    assert scaled[-1] == pytest.approx(scaled[-2], rel=0.02)
     for n, gap in gaps.items():
         norm = np.linalg.norm(dense(k, n), 2)
         assert gap == pytest.approx((top**2 - norm**2) / (top + norm), abs=1e-12)
@@ -245,12 +246,17 @@ def test_contraction_below_the_limit(seed):
     assert max(abs(1 - 2 * lam / (L + lam)), abs(1 - 2 * L / (L + lam))) == pytest.approx((kappa - 1) / (kappa + 1))
 
 
-def test_the_gap_is_attained_along_the_steepest_direction():
-    """Without residuals in the tails, along the top singular vector the gap is L‖e‖²/2."""
+@pytest.mark.parametrize("ratio", [1.99, 2.1])
+def test_rate_and_gap_are_attained_along_the_steepest_direction(ratio):
+    """Without residuals in the tails, along the top singular vector e_k = (1 − αL)^k e_0 and the gap is L‖e_k‖²/2."""
     problem = Problem(1)
     problem.b = problem.b * 0
-    v = np.linalg.svd(problem.A)[2][0] * 0.1
-    assert problem.loss(v) == pytest.approx(problem.L / 2 * v @ v, rel=1e-12)
+    v, alpha = np.linalg.svd(problem.A)[2][0] * 0.01, ratio / problem.L
+    q = max(abs(1 - alpha * problem.ridge), abs(1 - alpha * problem.L))
+    for k, x in enumerate(problem.descend(v, alpha, 8)):
+        assert np.linalg.norm(x) == pytest.approx(q**k * np.linalg.norm(v), rel=1e-10)
+        assert problem.loss(x) == pytest.approx(problem.L / 2 * q ** (2 * k) * v @ v, rel=1e-10)
+    assert (q < 1) == (ratio < 2)
 
 
 @RANDOM
@@ -272,9 +278,10 @@ def test_iterates_stay_bounded(seed):
         alpha = ratio / problem.ridge
         bound = alpha * problem.norm * 2 / (1 - abs(1 - ratio))
         assert max(np.linalg.norm(x) for x in problem.descend(np.zeros(7), alpha, 60)) <= bound
-    # Far from the minimizer of one row the bound is the fixed point: b → ∞ along it, ratio 1.
-    problem.A, problem.b = np.eye(1), np.array([1e9])
-    assert np.abs(problem.descend(np.zeros(1), 0.5 / problem.ridge, 80)[-1]).item() == pytest.approx(1 / problem.ridge)
+    # Four rows, each far from its minimizer, where the slope of every entry is 1: the bound is the fixed point.
+    problem.A, problem.b = np.eye(4), np.full(4, 1e9)
+    end = np.linalg.norm(problem.descend(np.zeros(4), 0.5 / problem.ridge, 80)[-1])
+    assert end == pytest.approx(0.5 / problem.ridge * np.sqrt(4) / (1 - abs(1 - 0.5)))
 
 
 @RANDOM

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from descent.claims import defects, read_claims
 from descent.pipeline.tables import read_table
 from descent.statistics import binomial_interval
+from descent.studies.wide_minima import Settings
 from tests.in_process import run_study, smoke_settings
 
 
@@ -33,3 +35,11 @@ def test_values_agree_with_the_tables(finished):
     assert sum(int(ends[name][0]) for name in ("sharp", "wide", "cycle", "diverged", "undecided")) == values["starts"]
     ends_of_interval = binomial_interval(ends["sharp"][0], values["starts"], 1 - values["confidence"])
     np.testing.assert_allclose([values["rows"][0][f"sharp_{side}"] for side in ("low", "high")], ends_of_interval)
+
+
+@pytest.mark.parametrize("change", [{"proved_wide": [0.2, 0.995]}, {"proved_divergence": [1.05, 2]},
+                                    {"proved_divergence": [3, 1001]}])
+def test_ranges_beyond_the_theorems_are_refused(change):
+    block = smoke_settings().studies.wide_minima.model_dump()
+    with pytest.raises(ValidationError, match="proved_"):
+        Settings(**{**block, **change})

@@ -130,6 +130,8 @@ def escape_point(step: float) -> float:
 
 def cover_for_divergence(low_step: float, high_step: float) -> tuple[int, bool]:
     """Cells, and whether they prove for all α in the interval (above 21/20): almost every start diverges."""
+    if high_step > 1000:  # the theorem on the escape point ends there; far beyond, the wide minimum lies to its right
+        return 0, False
     target = escape_point(low_step)
     return _cover(_interval(low_step, high_step), _lowest_image(high_step, target), target)
 

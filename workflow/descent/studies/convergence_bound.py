@@ -285,7 +285,7 @@ def _gram_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> lis
         check("du.5.concentration", "asymptotic", r"$\|H(0) - H^\infty\|_2$ falls like $m^{-1/2}$",
               checks.width_exponent,
               {"widths": gram["width"], "distances": gram["distance"], "expected": -0.5, "error": error},
-              {"expected": -1.0}, "$m^{-1}$ in its place", figure=figure),
+              {"expected": -1.0}, "$m^{-1}$ in its place", form="our own", figure=figure),
     ]
 
 
@@ -333,11 +333,12 @@ def _descent_claims(settings: dict[str, Any], inputs: Mapping[str, Path], x) -> 
         check("du.6.hypothesis", "empirical", r"$\lambda_{\min}(H(t)) \ge \lambda_0/2$ at every kept step of "
               "every run", checks.least_eigenvalue_kept, {"tables": kept, "level": rate / 2}, {"level": rate},
               r"$\lambda_0$ in place of $\lambda_0/2$", figure="hypothesis"),
-        check("du.6.movement", "theorem", r"While $\lambda_{\min}(H) \ge \lambda_0/2$, no weight moves further than "
-              r"$2\sqrt{n}\, \|u(0) - y\| / (\sqrt{m}\, \lambda_0)$", checks.weights_stay_within,
+        check("du.6.movement", "empirical", r"While $\lambda_{\min}(H) \ge \lambda_0/2$, descent moves no weight "
+              r"further than $2\sqrt{n}\, \|u(0) - y\| / (\sqrt{m}\, \lambda_0)$", checks.weights_stay_within,
               {**moved, "movement": covered_movement, "cases": covered_cases, "bound": allowed},
               {"bound": allowed / n**1.5}, r"$1/n$ in place of $\sqrt{n}$", form="corrected", figure="hypothesis"),
-        check("du.6.width", "theorem", "At the width that the proof requires, no weight moves further than $R$",
+        check("du.6.width", "theorem", "At the width that the proof requires, gradient flow moves no weight further "
+              r"than $R$, with probability $1 - \delta$ and if $\lambda_{\min}(H(0)) \ge 3\lambda_0/4$",
               checks.weights_stay_within, {**moved, "bound": convergence.radius(n, rate, settings["delta"]),
                                            "hypotheses": {f"$m \\ge 10^{{{np.log10(needed):.1f}}}$": width >= needed}},
               {"hypotheses": {}}, "without the condition on the width", form="corrected", figure="hypothesis"),

@@ -292,21 +292,25 @@ def _velocity_claims(settings: Mapping[str, Any], runs: Mapping[str, list]) -> l
               "vectors can be chosen with $U_k = V_{k+1}$", checks.along,
               {**given, "residual": checks.alignment}, other, unbalanced, form="corrected"),
         check("eth.1d", "theorem",
-              r"$\dot W_k = \frac1L V_{k+1} \Sigma^{L-k} U_L^\top (W^\ast - U_L \Sigma^L V_1^\top) "
+              r"From a balanced start $\dot W_k = \frac1L V_{k+1} \Sigma^{L-k} U_L^\top "
+              r"(W^\ast - U_L \Sigma^L V_1^\top) "
               r"V_1 \Sigma^{k-1} V_k^\top$", checks.along,
               {**given, "residual": checks.velocity_by_svd}, other, unbalanced, form="corrected"),
         check("eth.1d.printed", "theorem", r"The same with $V_{k-1}^\top$ as the last factor, $k \ge 2$", checks.along,
               {**given, "residual": checks.velocity_by_svd, "printed": True}, other, unbalanced, form="erratum"),
         check("eth.1e", "theorem",
-              r"$\dot W = \frac1L \sum_k U_L \Sigma^{2L-2k} U_L^\top (W^\ast - U_L \Sigma^L V_1^\top) "
+              r"From a balanced start $\dot W = \frac1L \sum_k U_L \Sigma^{2L-2k} U_L^\top "
+              r"(W^\ast - U_L \Sigma^L V_1^\top) "
               r"V_1 \Sigma^{2k-2} V_1^\top$", checks.along,
               {**given, "residual": checks.end_velocity_by_svd, "halved": False}, {"halved": True},
               r"$\Sigma^{L-k}$ and $\Sigma^{k-1}$ in place of their squares"),
-        check("eth.1f", "theorem", r"$\dot W = \frac1L \sum_k [WW^\top]^{\frac{L-k}{L}} (W^\ast - W) "
+        check("eth.1f", "theorem", "From a balanced start "
+              r"$\dot W = \frac1L \sum_k [WW^\top]^{\frac{L-k}{L}} (W^\ast - W) "
               r"[W^\top W]^{\frac{k-1}{L}}$", checks.along, {**given, "residual": checks.closed_form, "exponent": 1.0},
               {"exponent": 2.0}, "twice the exponents"),
         check("eth.1f.flow", "theorem",
-              "The flow of $W$ alone by that equation is the flow of the product of the layers",
+              "From a balanced start with $\\det W \\ne 0$ the flow of $W$ alone by that equation is the flow of the "
+              "product of the layers",
               checks.closed_flow, {"runs": runs["balanced"], "times": _times(settings)}, other, unbalanced),
     ]
 

@@ -315,10 +315,10 @@ def claims(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping
     rows = [
         check("jhu.2a", "theorem", r"The mean of $\|y\|^2$ over the mini-batches is $\mathrm{tr}(U_0 K U_0^\top)$ for "
               "each teacher, within sampling error (observed in standard errors)", agreement, {**squares, "scale": 1.0},
-              {"scale": 2.0}, "Cho and Saul's kernel, without the half"),
+              {"scale": 2.0}, "Cho and Saul's kernel, without the half", form="our own"),
         check("jhu.2b", "theorem", "Fresh samples have the closed-form population risk as their mean objective in each "
               "run, within sampling error (observed in standard errors)", agreement, {**ratios, "scale": 1.0},
-              {"scale": 2.0}, "the risk without its factor ½", figure=risk_figure),
+              {"scale": 2.0}, "the risk without its factor ½", form="our own", figure=risk_figure),
         report_only("jhu.2b.epochs", "Largest relative difference, over epochs and runs, between the mean mini-batch "
                     "objective and the risk averaged over the epoch",
                     float(np.nanmax(risk["worst_difference"], initial=0)), int(risk["epochs"].sum()), risk_figure),
@@ -339,7 +339,7 @@ def _sweep_claims(init: str, lasts: Mapping[float, Any], speeds: Mapping[float, 
         check(f"jhu.2c.{init}", "empirical", f"{start} $\\eta$ = {best:g} ends lowest in every replicate, among the "
               "learning rates with which none diverges (observed: pairs in which it does not)", _lost_pairs,
               {"lasts": lasts, "winner": best}, {"winner": second}, f"$\\eta$ = {second:g} in its place",
-              figure="planted_relu/learning_rate"),
+              form="our own", figure="planted_relu/learning_rate"),
         report_only(f"jhu.2c.{init}.divergence", f"{start} so many runs diverge at $\\eta$ = {top:g}",
                     int(np.isinf(lasts[top]).sum()), len(lasts[top]), "planted_relu/learning_rate"),
         check(f"jhu.2d.{init}", "empirical", f"{start} the order of Livni et al.'s Figure 1, a larger $r/r_0$ "

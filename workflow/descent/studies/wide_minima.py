@@ -56,8 +56,8 @@ class Settings(Block):
         for low, high in (self.proved_wide, self.proved_divergence):
             if not 0 < low < high:
                 raise ValueError("the ranges of proved_wide and proved_divergence must be positive and rising")
-        if self.proved_wide[1] > 0.99 or self.proved_divergence[0] < 1.06:
-            raise ValueError("proved_wide must end at 0.99 or before, proved_divergence start at 1.06 or after")
+        if self.proved_wide[1] > 0.99 or self.proved_divergence[0] < 1.06 or self.proved_divergence[1] > 1000:
+            raise ValueError("proved_wide must end at 0.99 or before, proved_divergence lie within 1.06 and 1000")
         return self
 
 
