@@ -54,8 +54,8 @@ def draw_measurements(table: Mapping[str, Any], depths: Sequence[int], measureme
             rows = (table["depth"] == depth) & (table["measurements"] == n)
             times = np.unique(table["flow_time"][rows])
             samples = table["error"][rows].reshape(-1, len(times))
-            band(panel, times, np.maximum(samples, 1e-12), color, f"{n} of {unknowns}")
+            band(panel, times, np.maximum(samples, 1e-12), color, str(n))
         panel.set(yscale="log", xlabel="flow time $t$", title=f"L = {depth}")
     axes[0].set_ylabel(r"$\|W - W^\ast\| / \|W^\ast\|$")
-    axes[-1].legend(loc="lower left", title="measurements")
+    axes[-1].legend(loc="lower left", title=f"measurements\n($d^2$ = {unknowns})")
     return figure
