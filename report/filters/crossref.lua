@@ -170,7 +170,9 @@ end
 local function theorem_typst(div, class, name, title)
   local head = pandoc.Inlines({raw("#statement(\"" .. class .. "\", \"" .. name .. "\", [")})
   head:extend(title or {})
-  head:insert(raw("])["))
+  local first = div.content[1].t
+  -- A list or a formula would part from the head on a page of its own.
+  head:insert(raw(first == "Para" and "])[" or "], alone: true)["))
   local last = div.content[#div.content]
   if class == "proof" and last.t == "Para" then last.content:insert(raw("#h(1fr) $square$")) end
   local close = div.identifier ~= "" and "] <" .. div.identifier .. ">" or "]"

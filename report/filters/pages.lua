@@ -1,5 +1,5 @@
 -- What stays together on paper, where a page may end anywhere (after tables.lua, which asks for the room of tables):
---   headings           with what follows them: text, another heading, or a short table
+--   headings           with what follows them: text, another heading, or a short table; a paragraph in bold is one
 --   words before lists with the first item
 -- LaTeX is told how many lines have to be left on the page; Typst keeps headings by itself.
 
@@ -19,7 +19,13 @@ local function wanted(blocks, place)
   return lines and lines - TEXT or wanted(blocks, place + 1)
 end
 
-local function is_heading(block) return block and block.t == "Header" and not block.classes:includes("part") end
+local function is_title(block)
+  return block and block.t == "Para" and #block.content == 1 and block.content[1].t == "Strong"
+end
+
+local function is_heading(block)
+  return is_title(block) or block and block.t == "Header" and not block.classes:includes("part")
+end
 
 local function with_headings(blocks)
   local kept, headings = pandoc.Blocks({}), pandoc.Blocks({})
@@ -40,8 +46,7 @@ end
 
 local function is_list(block) return block and (block.t == "BulletList" or block.t == "OrderedList") end
 
-local function before_list(block)
-  if block.t ~= "Para" then return block end
+local function leading(block)
   local inlines = pandoc.Inlines({pandoc.RawInline("typst", "#lead[")}) .. block.content
   inlines:insert(pandoc.RawInline("typst", "]"))
   return pandoc.Para(inlines)
@@ -49,7 +54,8 @@ end
 
 local function with_lists(blocks)
   for place, block in ipairs(blocks) do
-    if is_list(blocks[place + 1]) then blocks[place] = before_list(block) end
+    local before_list = block.t == "Para" and is_list(blocks[place + 1])
+    if before_list or is_title(block) then blocks[place] = leading(block) end
   end
   return blocks
 end

@@ -151,7 +151,7 @@ local function framed(table)
     for column, spec in ipairs(table.colspecs) do table.colspecs[column] = {spec[1], nil} end
   end
   for _, body in ipairs(table.bodies) do rows = rows + #body.body end
-  if typst then return rows > SHORT and {table} or {raw_block("#whole["), table, raw_block("]")} end
+  if typst then return (measured or rows > SHORT) and {table} or {raw_block("#whole["), table, raw_block("]")} end
   local blocks = pandoc.Blocks({table})
   if dense then blocks = pandoc.Blocks({raw_block("\\begin{dense}")}) .. blocks .. {raw_block("\\end{dense}")} end
   if rows <= SHORT then blocks:insert(1, raw_block("\\room{" .. rows + 5 .. "}")) end
