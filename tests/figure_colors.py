@@ -25,7 +25,7 @@ _COLOR = f"light blue|{'|'.join(sorted({*NAMES.values()} - {'light blue'}))}|ver
 _STYLE = "|".join([*STYLES, "wide"])
 _SAID = re.compile(rf"\b(?:(?P<before>{_STYLE}), )?(?P<color>{_COLOR})\b(?:, (?P<after>{_STYLE})\b)?", re.IGNORECASE)
 # `Blue: random signs;` and `the largest speed of a weight (blue)`: what the colour is said to belong to.
-_OWNER = re.compile(rf"\b(?:{_COLOR})\b[^:;.()]{{0,20}}: ([^;.]*)|([^,;.:()]*) \([^()]*\b(?:{_COLOR})\b[^()]*\)",
+_OWNER = re.compile(rf"\b(?:{_COLOR})\b[^:;.()]{{0,20}}: ([^;,.]*)|([^,;.:()]*) \([^()]*\b(?:{_COLOR})\b[^()]*\)",
                     re.IGNORECASE)
 
 _FILLED_IN = re.compile(r"<<.*?>>|<%.*?%>|\$.*?\$")

@@ -14,6 +14,7 @@ local function wanted(blocks, place)
   if not block then return 0 end
   if block.t == "Div" then return wanted(block.content, 1) end
   if block.t == "Table" then return TABLE end
+  if block.t == "Figure" then return wanted(blocks, place + 1) end -- it floats
   if block.t ~= "RawBlock" then return 0 end
   local lines = block.text:match("^\\room{(%d+)}$")
   return lines and lines - TEXT or wanted(blocks, place + 1)

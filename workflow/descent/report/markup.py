@@ -76,7 +76,7 @@ def _called(number: str) -> str:
 
 
 _HEAD = re.compile(r"<th\b([^>]*)>(.*?)</th>", re.DOTALL)
-_FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
+_FORMULA = re.compile(r"<math\b[^>]*>.*?</math>", re.DOTALL)
 
 
 def plain_tables(page: str) -> str:
@@ -89,9 +89,14 @@ def _head_cell(match: re.Match) -> str:
     if not content.strip():
         return f"<td{attributes}></td>"  # over the names of rows; a head that names nothing is none
     # Formulas alone are no name to programs that know no MathML.
-    named = re.search(r"\w", re.sub(r"<[^>]*>", "", _FORMULA.sub("", content)))
-    name = "" if named else f' aria-label="{escape(_spoken(ElementTree.fromstring(f"<p>{content}</p>")))}"'
-    return f'<th scope="col"{attributes}{name}>{content}</th>'
+    if not re.search(r"\w", re.sub(r"<[^>]*>", "", _FORMULA.sub("", content))):
+        content = _FORMULA.sub(_named, content)
+    return f'<th scope="col"{attributes}>{content}</th>'
+
+
+def _named(match: re.Match) -> str:
+    name = escape(_spoken(ElementTree.fromstring(match[0])))
+    return f'<math aria-label="{name}"{match[0].removeprefix("<math")}'
 
 
 _SPOKEN = {"msub": "{}_{}", "msup": "{}^{}", "msubsup": "{}_{}^{}", "mfrac": "{}/{}", "msqrt": "√({})"}
