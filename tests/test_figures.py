@@ -26,6 +26,7 @@ from descent.figures import (
     sequence,
 )
 from descent.pipeline import discovery
+from tests import figure_colors
 from tests.figure_texts import faults
 from tests.in_process import planned
 
@@ -168,6 +169,19 @@ def test_names_at_the_ends_of_lines_keep_their_order_and_apart():
     assert texts[3].get_position()[1] == pytest.approx(0.9)
 
 
+def test_faults_of_colours_are_found():
+    figure, ((axes,),) = new_figure()
+    axes.plot([0, 1], [0, 1], color=COLORS[0], label="random signs")
+    axes.plot([0, 1], [1, 0], "--", color=COLORS[1], label="Gaussian noise")
+    axes.fill_between([0, 1], [0, 1], color=THEORY, linewidth=0, alpha=0.2)
+    axes.plot([0, 1], [2, 2], "--", color=COLORS[5])
+    axes.legend()
+    right = "Blue: random signs; light blue, dashed: the limit; the noise (orange, dashed). A grey band, not bluish."
+    assert figure_colors.faults(figure, right) == []
+    wrong = ("In green, a line", "light blue: the limit", "the noise (blue)", "Wide, grey: the bound", "dotted, blue")
+    assert [len(figure_colors.faults(figure, caption)) for caption in wrong] == [1] * len(wrong)
+
+
 def test_faults_of_texts_are_found():
     figure, ((axes,),) = new_figure()
     axes.plot([0, 1], [0, 1], label="under the line")
@@ -183,15 +197,17 @@ def test_faults_of_texts_are_found():
 
 
 @pytest.mark.parametrize("study", STUDIES)
-def test_texts_of_every_figure_are_whole_apart_and_large_enough(whole, monkeypatch, study):
+def test_texts_of_every_figure_are_legible_and_its_colours_those_of_the_caption(whole, monkeypatch, study):
     module, drawn = discovery.load("studies", study), []
+    captions = {image[2]: f"{image[1]} {image[3]}" for image in images(study)}
 
     def look_at(figure, outputs, preview):
         name_logarithmic_ticks(figure)
-        drawn.append(faults(figure))
+        drawn.append([*faults(figure), *figure_colors.faults(figure, captions[name])])
 
     monkeypatch.setattr(module, "save_figure", look_at)
     for stage in figure_stages(study):
+        name = Path(stage.outputs["svg"]).stem
         inputs = {name: whole.path(paths) if isinstance(paths, str) else [whole.path(path) for path in paths]
                   for name, paths in stage.inputs.items()}
         discovery.load_entry(stage.entry)(dict(stage.settings), inputs, {})
@@ -206,14 +222,18 @@ def figure_stages(study: str) -> list:
 IMAGE = re.compile(r"^!\[(.*)\]\(<< figure\(\"(\w+)\"\) >>\)\{#fig-[\w-]+ alt=\"([^\"]*)\"\}$")
 
 
+def images(study: str) -> list[re.Match]:
+    lines = (CHECKOUT / "report" / "sections" / f"{study}.md").read_text("utf-8").splitlines()
+    found = [IMAGE.match(line) for line in lines if line.startswith("![")]
+    assert all(found)
+    return found
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_figure_is_shown_once_with_a_caption_and_a_description(study):
-    lines = (CHECKOUT / "report" / "sections" / f"{study}.md").read_text("utf-8").splitlines()
-    images = [IMAGE.match(line) for line in lines if line.startswith("![")]
-    assert all(images)
-    assert sorted(image[2] for image in images) == sorted(
+    assert sorted(image[2] for image in images(study)) == sorted(
         Path(stage.outputs["svg"]).stem for stage in figure_stages(study))
-    for image in images:
+    for image in images(study):
         caption, description = image[1], image[3]
         assert len(caption) > 60, image[2]
         assert len(description) > 60, image[2]

@@ -51,7 +51,32 @@ local function section_number(header)
   return table.concat(parts, ".")
 end
 
+-- A heading without an id gets one from the section that it is in, so that other sections can come and go before it.
+local owners = {}
+
+local function derived(header)
+  local owner = ""
+  for level = 1, header.level - 1 do owner = owners[level] and owners[level] .. "-" or owner end
+  local words = pandoc.text.lower(pandoc.utils.stringify(header)):gsub("[^%w]+", "-"):gsub("^%-", ""):gsub("%-$", "")
+  local id, again = owner .. words, 1
+  while known[id] do
+    again = again + 1
+    id = owner .. words .. "-" .. again
+  end
+  return id
+end
+
+local function name_header(header)
+  for deeper = header.level, 6 do owners[deeper] = nil end
+  if header.identifier == "" then
+    header.identifier = derived(header)
+  else
+    owners[header.level] = header.identifier:gsub("^sec%-", "")
+  end
+end
+
 local function number_header(header)
+  name_header(header)
   local number = section_number(header)
   if header.classes:includes("part") then
     number = ROMAN[tonumber(next_number("part"))]
@@ -145,7 +170,9 @@ end
 local function theorem_typst(div, class, name, title)
   local head = pandoc.Inlines({raw("#statement(\"" .. class .. "\", \"" .. name .. "\", [")})
   head:extend(title or {})
-  head:insert(raw("])["))
+  local first = div.content[1].t
+  -- A list or a formula would part from the head on a page of its own.
+  head:insert(raw(first == "Para" and "])[" or "], alone: true)["))
   local last = div.content[#div.content]
   if class == "proof" and last.t == "Para" then last.content:insert(raw("#h(1fr) $square$")) end
   local close = div.identifier ~= "" and "] <" .. div.identifier .. ">" or "]"
@@ -182,7 +209,7 @@ local function number_div(div)
 end
 
 local function contents()
-  if latex then return raw_block("\\tableofcontents") end
+  if latex then return raw_block("{\\hypersetup{linkcolor=black}\\tableofcontents}") end
   if typst then return raw_block("#outline(depth: 1)") end
   return {}
 end
@@ -281,8 +308,9 @@ end
 
 local function styled(span)
   -- So that the line, not the invisible anchor, is the first thing in its cell.
-  if latex and span.identifier:match("^claim%-") then return {raw("\\leavevmode{}"), span} end
-  if html and span.identifier:match("^claim%-") then
+  local of_row = span.identifier:match("^claim%-") or span.identifier:match("^erratum%-")
+  if latex and of_row then return {raw("\\leavevmode{}"), span} end
+  if html and of_row then
     span.content = {pandoc.Link(span.content, "#" .. span.identifier, "", {class = "self"})}
     return span
   end

@@ -3,7 +3,7 @@
 --                            the widths of paper="1,4", if given
 --   columns                  in LaTeX as wide as what is in them (the dashes under a table's head say nothing of its
 --                            width, in which numbers are filled in later); Typst finds these widths by itself
---   frames                   HTML scrolls what is too wide; LaTeX keeps short tables on one page
+--   frames                   HTML scrolls what is too wide; on paper short tables stay on one page
 
 local latex, typst, html = FORMAT:match("latex"), FORMAT:match("typst"), FORMAT:match("html")
 local LINE = 92      -- digits on a line of text, in the size of tables
@@ -151,10 +151,10 @@ local function framed(table)
     for column, spec in ipairs(table.colspecs) do table.colspecs[column] = {spec[1], nil} end
   end
   for _, body in ipairs(table.bodies) do rows = rows + #body.body end
-  if not latex then return {table} end
+  if typst then return (measured or rows > SHORT) and {table} or {raw_block("#whole["), table, raw_block("]")} end
   local blocks = pandoc.Blocks({table})
   if dense then blocks = pandoc.Blocks({raw_block("\\begin{dense}")}) .. blocks .. {raw_block("\\end{dense}")} end
-  if rows <= SHORT then blocks:insert(1, raw_block("\\Needspace{" .. rows + 5 .. "\\baselineskip}")) end
+  if rows <= SHORT then blocks:insert(1, raw_block("\\room{" .. rows + 5 .. "}")) end
   return blocks
 end
 

@@ -2,10 +2,14 @@
 (() => {
   "use strict";
   const inline = [...document.querySelectorAll("main math:not([display='block'])")];
-  const fixed = [...document.querySelectorAll(".table-frame, math[display='block'], main pre")];
+  const fixed = [...document.querySelectorAll(".table-frame, .figure-frame, math[display='block'], main pre")];
 
   const title = (frame) => {
     if (frame.matches("math")) return "Formula, scrolls sideways";
+    if (frame.matches(".figure-frame")) {
+      const label = frame.parentElement.querySelector(".caption-label");
+      return `${label ? label.textContent.replace(/\.$/, "") : "Figure"}, scrolls sideways`;
+    }
     const caption = frame.querySelector("caption");
     return caption ? `Table, scrolls sideways: ${caption.textContent.trim().slice(0, 80)}` : "Scrolls sideways";
   };

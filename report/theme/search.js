@@ -53,11 +53,9 @@
     return entry("Claim", 3, anchor, text(anchor, NOISE), text(row, `${NOISE}, [id^='claim-']`), inSection(anchor));
   });
 
-  // A row of the table of errors is called after the claim that refutes what is printed.
-  const errata = () => [...document.querySelectorAll(".errata tbody tr")].map((row) => {
-    const claim = row.querySelector("td:last-child a[href^='#claim-']");
-    if (!row.id && claim) row.id = `erratum-${claim.hash.slice("#claim-".length)}`;
-    return entry("Erratum", 3, row, text(row.cells[0], NOISE), text(row, `${NOISE}, td:first-child`), inSection(row));
+  const errata = () => [...document.querySelectorAll(".errata [id^='erratum-']")].map((anchor) => {
+    const row = anchor.closest("tr");
+    return entry("Erratum", 3, anchor, text(row.cells[0], NOISE), text(row, `${NOISE}, td:first-child`), inSection(row));
   });
 
   const captioned = (selector, kind, weight) => [...document.querySelectorAll(selector)].map((element) => {

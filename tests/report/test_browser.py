@@ -56,7 +56,7 @@ def test_an_address_that_means_nothing_does_no_harm(opened, fragment):
 def test_headings_figures_tables_claims_and_theorems_link_to_themselves(opened):
     page = opened()
     for place in ("sec-valley", "sec-valley-along", "fig-valley-width", "tbl-valley", "claim-tau.3", "eq-valley",
-                  "thm-h-infinity"):
+                  "thm-h-infinity", "erratum-du.9.printed"):
         assert page.locator(f"main a:is(.anchor, .self)[href='#{place}']").count() == 1, place
     anchor = page.locator(".anchor[href='#sec-valley']")
     assert anchor.evaluate("(link) => getComputedStyle(link, '::before').opacity") == "0"
@@ -263,6 +263,19 @@ def test_what_scrolls_can_be_reached_by_keyboard(opened):
     assert page.locator("#eq-step math").get_attribute("tabindex") is None
     frame = page.locator(".table-frame:has(#tbl-valley)")
     assert frame.get_attribute("aria-label").startswith("Table, scrolls sideways: Table")
+
+
+def test_labels_of_figures_are_as_large_on_a_phone_as_on_a_tablet(opened):
+    phone, desktop = opened(width=360), opened()
+    frame = phone.locator("#fig-valley-width .figure-frame")
+    assert frame.get_attribute("tabindex") == "0"
+    assert frame.get_attribute("aria-label") == "Figure\u00a02, scrolls sideways"
+    points = 6.4 * 72  # across a figure
+    assert frame.locator("svg").bounding_box()["width"] * 8 / points > 10  # pixels of a label
+    frame.focus()
+    phone.keyboard.press("End")
+    assert frame.evaluate("(frame) => frame.scrollWidth - frame.clientWidth") > 0
+    assert desktop.locator("#fig-valley-width .figure-frame").get_attribute("tabindex") is None
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 360)])

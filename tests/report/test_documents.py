@@ -70,7 +70,7 @@ def test_the_page_s_links_and_ids_are_sound(finished):
 def test_the_page_shows_formulas_figures_and_fonts(finished):
     page = finished[1]["html"].read_text("utf-8")
     assert 'class="math' not in page
-    assert len(re.findall(r"<figure[^>]*>\s*<svg", page)) == 1
+    assert len(re.findall(r'<figure[^>]*>\s*<div class="figure-frame"><svg', page)) == 1
     assert page.count('src: url("data:font/woff') == 5
     assert re.search(r'<svg[^>]*aria-label="A falling curve"', page)
 

@@ -124,7 +124,8 @@ def label_ends(axes, ends: Iterable[tuple[float, str, str]], gap: float = 0.075)
     for height, place, (_, text, color) in zip(heights, _apart(heights, gap), found):
         axes.annotate(text, (1, height), (1.06, place), xycoords="axes fraction", textcoords="axes fraction",
                       color=color, fontsize=8, va="center", annotation_clip=False,
-                      arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0})
+                      arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0,
+                                  "relpos": (0, 0.5)})  # to the text's edge, and so not through its neighbours
 
 
 def _apart(heights: list[float], gap: float) -> list[float]:

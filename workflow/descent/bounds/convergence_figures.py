@@ -166,4 +166,5 @@ def _draw_loss(panel, batch: str, step: str, table: Table) -> None:
         band(panel, times[1:], ratios[:, 1:], color, f"{kind}, {STEP_NAMES[step]}", **line)
     else:
         panel.plot(times[-1], 3, "x", color=color)
-        panel.annotate(f" {STEP_NAMES[step]}, {kind}: diverged", (times[-1], 3), color=color, va="center")
+        panel.annotate(f"{STEP_NAMES[step]},\n{kind}", (times[-1], 3), (5, 4), textcoords="offset points", color=color,
+                       va="top", fontsize=8)

@@ -46,11 +46,11 @@ def draw_descent(table: Mapping[str, Any], iterations: int):
 
 def _draw_steps(axes, rows: Mapping[str, Any], iterations: int) -> None:
     most = rows["iteration"].max()
-    for at, width, place in ((iterations, 0.8, (0.03, 0.75)), (most, 2.2, (0.2, 0.13))):
+    for at, width, place in ((iterations, 0.8, (0.03, 0.75)), (most, 2.2, (0.24, 0.13))):
         chosen = rows["iteration"] == at
         axes.plot(rows["step"][chosen], _visible(rows["gap"] / rows["start"])[chosen], color=COLORS[7],
                   linewidth=width)
-        axes.annotate(f"after {at:,}", place, xycoords="axes fraction", color=COLORS[7])
+        axes.annotate(f"after {at:,}", place, xycoords="axes fraction", color=COLORS[7], fontsize=8)
     for value, label in ((2 / rows["smoothness"][0], "$2/L$"), (2 / rows["ridge"][0], r"$2/\lambda$")):
         axes.axvline(value, **LEVEL)
         axes.annotate(label, (value, 1e-24), color=THEORY, ha="right", xytext=(-3, 0), textcoords="offset points")

@@ -58,7 +58,7 @@ def draw_curves(metrics: Table, looks: Table, shown: int = 4):
         times = rows["flow_time"][: samples.shape[1]]
         mean = np.exp(np.log(samples).mean(axis=0))
         curves.plot(times, mean, color=color, linestyle="-" if np.isfinite(scale) else "--")
-        ends.append((mean[-1], f"{scale:.2g}" if np.isfinite(scale) else r"$\infty$", color))
+        ends.append((mean[-1], f"{scale:.3g}" if np.isfinite(scale) else r"$\infty$", color))
     curves.set(yscale="log", xlabel=r"flow time $t=\eta k$", ylabel=r"$\|u-y\|^2\,/\,\|y\|^2$",
                title=r"Training error, by $\alpha$")
     label_ends(curves, ends)

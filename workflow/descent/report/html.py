@@ -46,7 +46,8 @@ def _with_figures(page: str, paths: list[Path]) -> tuple[str, str]:
         if match[1] not in figures:
             raise ReportError(f"report: there is no figure {match[1]}")
         label = re.search(r'\salt="([^"]*)"', match[0])
-        return drawings.inline(figures[match[1]], unescape(label[1]) if label else "")
+        drawn = drawings.inline(figures[match[1]], unescape(label[1]) if label else "")
+        return f'<div class="figure-frame">{drawn}</div>'
 
     page = _IMAGE.sub(drawing, page)
     return page.replace("<main ", f"{drawings.sheet()}\n<main ", 1), drawings.styles() + "\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from html import escape
+from xml.etree import ElementTree
 
 # What pandoc's MathML says of bars and accents, and what browsers need to hear.
 _ACCENTS = {"\u0302": "\u02c6", "\u0303": "\u02dc", "\u203e": "\u00af"}
@@ -73,7 +75,41 @@ def _called(number: str) -> str:
     return f"section {number}" if number[0].isdigit() else number
 
 
+_HEAD = re.compile(r"<th\b([^>]*)>(.*?)</th>", re.DOTALL)
+_FORMULA = re.compile(r"<math\b[^>]*>.*?</math>", re.DOTALL)
+
+
 def plain_tables(page: str) -> str:
-    """The page without what is so by itself (columns to the left), and with the scope of head cells."""
-    page = page.replace(' style="text-align: left;"', "")
-    return re.sub(r"<th(?=[ >])", '<th scope="col"', page)
+    """The page without what is so by itself (columns to the left), with scopes and names of head cells."""
+    return _HEAD.sub(_head_cell, page.replace(' style="text-align: left;"', ""))
+
+
+def _head_cell(match: re.Match) -> str:
+    attributes, content = match.groups()
+    if not content.strip():
+        return f"<td{attributes}></td>"  # over the names of rows; a head that names nothing is none
+    # Formulas alone are no name to programs that know no MathML.
+    if not re.search(r"\w", re.sub(r"<[^>]*>", "", _FORMULA.sub("", content))):
+        content = _FORMULA.sub(_named, content)
+    return f'<th scope="col"{attributes}>{content}</th>'
+
+
+def _named(match: re.Match) -> str:
+    name = escape(_spoken(ElementTree.fromstring(match[0])))
+    return f'<math aria-label="{name}"{match[0].removeprefix("<math")}'
+
+
+_SPOKEN = {"msub": "{}_{}", "msup": "{}^{}", "msubsup": "{}_{}^{}", "mfrac": "{}/{}", "msqrt": "√({})"}
+_COMPOUND = re.compile(r"[-−+=/,\s]")
+_APPLIED = "\u2061"  # what MathML has between a function and its argument
+
+
+def _spoken(node: ElementTree.Element) -> str:
+    """A formula on one line: a fraction with its slash, what is raised after its sign."""
+    parts = [_spoken(child) for child in node]
+    form = _SPOKEN.get(node.tag, "")
+    if parts and form.count("{}") == len(parts):
+        return form.format(*(f"({part})" if len(parts) > 1 and _COMPOUND.search(part) else part for part in parts))
+    tails = [child.tail or "" for child in node]
+    text = (node.text or "").replace(_APPLIED, " ") + "".join(map("".join, zip(parts, tails)))
+    return " ".join(text.split())

@@ -39,7 +39,8 @@ def convert(directory: Path, source: Path, writer: str, inputs: dict[str, Any], 
     if b"$body$" not in inputs["template"].read_bytes():  # of which pandoc would make an empty document
         raise ReportError(f"{inputs['template']}: has no $body$, and so no place for the text")
     command = [
-        str(Path(pypandoc.__file__).parent / "files" / "pandoc"), str(source.resolve()), "--from=markdown",
+        str(Path(pypandoc.__file__).parent / "files" / "pandoc"), str(source.resolve()),
+        "--from=markdown-auto_identifiers",  # which would number headings of one name; the filter names them
         f"--to={writer}", "--standalone", f"--template={inputs['template'].resolve()}", "--wrap=preserve",
         *(f"--lua-filter={path.resolve()}" for path in inputs["filters"]), "--citeproc",
         f"--bibliography={inputs['references'].resolve()}",

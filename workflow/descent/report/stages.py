@@ -11,7 +11,7 @@ from descent.report.parts import arranged, in_order
 
 SOURCE, REFERENCES = "results/report/report.md", "report/refs.bib"
 LEDGER, LEDGER_CSV, LEDGER_PAGE = "results/claims.parquet", "results/claims.csv", "results/claims.html"
-FILTERS = tuple(f"report/filters/{name}.lua" for name in ("tables", "crossref", "formulas"))
+FILTERS = tuple(f"report/filters/{name}.lua" for name in ("tables", "pages", "crossref", "formulas"))
 # Inlined into the page in this order: styles and one script in its head, the other scripts at the end of its body.
 STYLES = ("report/theme/report.css", "report/theme/views.css")
 EARLY = "report/theme/theme.js"

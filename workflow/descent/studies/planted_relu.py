@@ -226,7 +226,7 @@ def table_risk(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Map
 
 
 def _by_initialization(settings, inputs):
-    return [(f"{init} initialization", inputs[init]) for init in settings["initializations"]]
+    return [(f"{init.capitalize()} initialization", inputs[init]) for init in settings["initializations"]]
 
 
 def figure_learning_rate(settings: dict[str, Any], inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
@@ -253,7 +253,7 @@ def figure_population_risk(settings: dict[str, Any], inputs: Mapping[str, Any], 
     for (top, bottom), init in zip(axes.T, settings["initializations"]):
         for color, path in zip(colors, inputs[init]):
             draw_risk(top, bottom, path, settings["epochs"], color)
-        top.set(title=f"{init} initialization", xscale="log", yscale="log")
+        top.set(title=f"{init.capitalize()} initialization", xscale="log", yscale="log")
         bottom.set(xlabel="epoch")
     axes[0, 0].set_ylabel("objective (dots) and\nclosed-form risk (lines)")
     axes[1, 0].set_ylabel("objective / risk $-$ 1, in %")
@@ -275,7 +275,7 @@ def figure_final_objective(settings: dict[str, Any], inputs: Mapping[str, Any], 
         axes.plot(shift * factor[ended], last[ended], "o", color=color, alpha=0.5, markersize=4, markeredgewidth=0)
         whole = [f for f in np.unique(factor) if np.isfinite(last[factor == f]).all()]
         axes.plot([shift * f for f in whole], [np.median(last[factor == f]) for f in whole], color=color,
-                  label=f"{init} initialization, $\\eta$ = {table['rate'][rows][0]:g}")
+                  label=f"{init.capitalize()} initialization, $\\eta$ = {table['rate'][rows][0]:g}")
         if not ended.all():
             axes.plot(shift * factor[~ended], np.full((~ended).sum(), 0.97), "x", color=color,
                       transform=axes.get_xaxis_transform())
