@@ -57,7 +57,7 @@ local owners = {}
 local function derived(header)
   local owner = ""
   for level = 1, header.level - 1 do owner = owners[level] and owners[level] .. "-" or owner end
-  local words = pandoc.text.lower(pandoc.utils.stringify(header)):gsub("[^%w]+", "-"):gsub("^%-", ""):gsub("%-$", "")
+  local words = pandoc.text.lower(pandoc.utils.stringify(header)):gsub("[^%w\128-\255]+", "-"):gsub("^%-", ""):gsub("%-$", "")
   local id, again = owner .. words, 1
   while known[id] do
     again = again + 1

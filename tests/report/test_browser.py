@@ -83,7 +83,7 @@ def test_the_contents_follow_the_reader(opened):
     page.get_by_role("button", name="Sections of Part III Proofs").click()
     assert page.locator(".contents a[href='#sec-proof-h-infinity']").is_visible()
     page.locator(".steps .previous").click()
-    expect(current).to_have_attribute("href", "#where-λ-is-least")
+    expect(current).to_have_attribute("href", "#valley-where-λ-is-least")
     page.locator(".steps .up").click()
     expect(current).to_have_count(0)
     assert page.evaluate("scrollY") == 0
