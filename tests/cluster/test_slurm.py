@@ -19,8 +19,9 @@ def test_the_killed_job_was_tried_again_with_twice_the_memory_and_the_lost_one_r
     assert "JobState=CANCELLED" in jobs[cancelled]
     assert cluster.restarts(lost) >= 1
     first = _megabytes(jobs[cancelled])
-    again = [_megabytes(text) for job, text in jobs.items() if _comment(text) == _comment(jobs[cancelled])]
-    assert sorted(again)[-2:] == [first, 2 * first]
+    # Other batches of its rule may ask for more than the cancelled one did, but only a second try for twice as much.
+    alike = [_megabytes(text) for job, text in jobs.items() if _comment(text) == _comment(jobs[cancelled])]
+    assert 2 * first in alike
 
 
 def _megabytes(job: str) -> int:
