@@ -130,9 +130,12 @@ def laboratory(smoke, tmp_path) -> Laboratory:
     return fresh
 
 
-def log_of(laboratory: Laboratory, output: str) -> str:
+def take_log(laboratory: Laboratory, output: str) -> str:
+    """What the killed process has said; taken away, as the next one may be killed before it begins a log of its own."""
     log = laboratory.path(f"{output}.log")
-    return log.read_text() if log.exists() else ""
+    text = log.read_text() if log.exists() else ""
+    log.unlink(missing_ok=True)
+    return text
 
 
 def trainings(smoke: Laboratory) -> list[str]:
@@ -164,7 +167,7 @@ def test_killed_at_fifty_moments_and_resumed(laboratory, pipeline, smoke):
         kills[output] += 1
         pipeline.kill(runner, kills.total() in OF_ALL)
         # Of its replicates the first may be finished and in the store; the others go on from their checkpoints.
-        went_on = [int(n) for n in re.findall(r"goes on after (\d+) passes", log_of(laboratory, output))]
+        went_on = [int(n) for n in re.findall(r"goes on after (\d+) passes", take_log(laboratory, output))]
         assert went_on == saved[output][len(saved[output]) - len(went_on) :]
         resumed += went_on
         before, saved[output] = saved[output], passes(laboratory)
