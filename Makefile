@@ -16,7 +16,7 @@ overlays = $(if $(CONFIG),--configfile $(CONFIG))
 
 help:
 	@echo "make report      the whole laboratory at full size: results/report/report.html, .tex and .pdf"
-	@echo "make preview     the same at small sizes, in at most 3 minutes"
+	@echo "make preview     the same at small sizes, in about five minutes on two cores"
 	@echo "make verify      prove that nothing shown is stale"
 	@echo "make submission  the report and all that makes it again, in results/submission.zip"
 	@echo "make store       what the store of finished stages holds, and what it saved"
